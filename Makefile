@@ -1,0 +1,44 @@
+# Two commands do everything on a machine with Python 3.10 or later, make and git: `make course` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+# What fastai's own imports say about today's torch and pandas is not about anything a reader does.
+export PYTHONWARNINGS := ignore:`torch.jit.script` is deprecated,ignore:The 'mode.chained_assignment' option
+# Idle threads sleep instead of spinning: on cores shared with others (or with DataLoader workers) training was 18 times faster.
+export OMP_WAIT_POLICY := passive
+
+.PHONY: course test lab outputs bench lock clean
+.DELETE_ON_ERROR:
+
+course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
+	@$(BIN)/python -m tools.course --profile "$(PROFILE)" --data "$(DATA)" --chapters "$(CHAPTERS)"
+
+test: .venv/ready  ## the library's tests, then every notebook at the smoke profile
+	$(BIN)/pytest -q tests
+	SOTATRAIN_PROFILE=smoke SOTATRAIN_DATA= $(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider nbs
+
+lab: .venv/ready  ## read and run the book in JupyterLab; takes PROFILE and DATA too
+	SOTATRAIN_PROFILE="$(or $(PROFILE),$(SOTATRAIN_PROFILE))" SOTATRAIN_DATA="$(or $(abspath $(DATA)),$(SOTATRAIN_DATA))" \
+	  $(BIN)/jupyter lab nbs/index.ipynb
+
+outputs: .venv/ready  ## run the book at the cpu profile and store what it shows in nbs/
+	@SOTATRAIN_DATA= $(BIN)/python -m tools.course --store --profile cpu --chapters "$(CHAPTERS)"
+
+bench: .venv/ready  ## measure, and write results/
+	$(BIN)/python -m bench.doodlenette
+
+lock: .venv/ready  ## choose the newest versions that fit, for every Python and system the book supports
+	$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package sotatrain --upgrade -o requirements.lock
+
+clean:  ## remove what the commands above wrote (not the drawn and downloaded data)
+	rm -rf .venv _course _proc _docs build dist *.egg-info .pytest_cache .hypothesis
+
+.venv/ready: requirements.lock pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed; this is %s. Name another one: make PYTHON=python3.12 ..." % sys.version.split()[0])'
+	@echo 'Installing into .venv (on Linux about 3 GB to download the first time)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@

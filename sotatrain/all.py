@@ -1,0 +1,4 @@
+"""All public names of the book's library: `from sotatrain.all import *` after `from fastai.vision.all import *`."""
+from . import settings
+from .data import *
+from .doodlenette import CLASSES, doodlenette

@@ -1,0 +1,1 @@
+"""How Doodlenette is drawn: a pen, the ten objects, and the places where they stand."""

@@ -1,0 +1,124 @@
+"""The course's run profiles: how big a run is, and on which data.
+
+The numbers stand in `settings.ini`, which a reader may edit; this module reads, checks and shows them."""
+import os
+from configparser import ConfigParser
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from math import inf
+from pathlib import Path
+
+__all__ = ['Settings', 'load', 'profiles', 'settings_file']
+
+
+@dataclass(frozen=True, repr=False)
+class Settings:
+    "One profile's settings; immutable, so that a chapter means the same thing from its first cell to its last."
+    profile: str  # name of the profile
+    data: str     # data set: a name that `dataset` knows, or a folder with train/ and val/
+    n_train: int  # training pictures to draw (Doodlenette only)
+    n_val: int    # validation pictures to draw (Doodlenette only)
+    presize: int  # side to which every image is resized once, px
+    small: int    # side of the crops early in progressive resizing, px
+    size: int     # side of the crops the network sees, px
+    bs: int       # images in a batch
+    arch: str     # the network, by its fastai name
+    epochs: int   # passes over the training images
+    lr: float     # highest learning rate of the one-cycle schedule
+    seeds: int    # repeated runs of a comparison
+    workers: int  # processes that load images
+
+    def __post_init__(self):
+        for name, kind in _kinds().items(): _check(name, getattr(self, name), kind)
+
+    def __repr__(self):
+        return '\n'.join(f'{name:<8} {getattr(self, name)}' for name in _kinds())
+
+    def _repr_markdown_(self):
+        rest = ' · '.join(f'{name} `{getattr(self, name)}`' for name in _kinds() if name != 'profile')
+        return f'**Profile `{self.profile}`**: {rest}'
+
+
+def load(
+    profile: str = None,  # `smoke`, `cpu`, `gpu`, `long`, or a section you added to `settings.ini`
+    **overrides,          # settings that differ from the profile, such as `size=96`; `None` leaves one as it is
+) -> Settings:
+    """The settings of `profile`, with `overrides`.
+
+    Without a profile, the environment variable `SOTATRAIN_PROFILE` decides, and without that the machine does:
+    `gpu` where PyTorch sees one, `cpu` elsewhere. Without a `data` override, `SOTATRAIN_DATA` may name the data.
+    Raises `ValueError` for an unknown profile or an impossible value, `TypeError` for an unknown setting or a value
+    of the wrong type; each names the value and the choices."""
+    profile = profile or os.environ.get('SOTATRAIN_PROFILE') or _default_profile()
+    values = _section(profile) | _given(data=os.environ.get('SOTATRAIN_DATA') or None) | _given(**overrides)
+    _check_names(values, 'load()')
+    return Settings(profile=profile, **values)
+
+
+def profiles() -> list:
+    "Names of the profiles in `settings.ini`."
+    return _parser().sections()
+
+
+def settings_file() -> Path:
+    "The `settings.ini` in use: the one that the wheel carries, or the checkout's."
+    here = Path(__file__).resolve().parent
+    packaged = here/'settings.ini'
+    return packaged if packaged.exists() else here.parent/'settings.ini'
+
+
+def _kinds(): return {f.name: f.type for f in fields(Settings)}
+
+def _given(**values):
+    return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in values.items() if v is not None}
+
+
+def _default_profile():
+    import torch  # here, because reading a settings file should not take a second
+    return 'gpu' if torch.cuda.is_available() else 'cpu'
+
+
+def _parser():
+    parser = ConfigParser(interpolation=None)
+    parser.read_string(settings_file().read_text(encoding='utf-8'), source='settings.ini')
+    return parser
+
+
+def _section(profile):
+    parser = _parser()
+    if profile not in parser:
+        raise ValueError(f"unknown profile {profile!r}: choose one of {', '.join(parser.sections())}, "
+                         "or add a section of that name to settings.ini")
+    raw = dict(parser[profile])
+    _check_names(raw, f'settings.ini, [{profile}]')
+    missing = _kinds().keys() - raw.keys() - {'profile'}
+    if missing: raise ValueError(f"settings.ini, [{profile}] lacks {', '.join(sorted(missing))}: add a line for each")
+    return {name: _parse(profile, name, text) for name, text in raw.items()}
+
+
+def _parse(profile, name, text):
+    kind = _kinds()[name]
+    try: return kind(text)
+    except ValueError:
+        raise TypeError(f"settings.ini, [{profile}]: {name} = {text} is not {_article(kind)}") from None
+
+
+def _check_names(values, where):
+    known = [name for name in _kinds() if name != 'profile']
+    for name in values:
+        if name in known: continue
+        near = get_close_matches(name, known, 1)
+        raise TypeError(f"{where}: unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else '') +
+                        f" The settings are {', '.join(known)}")
+
+
+def _check(name, value, kind):
+    right = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
+    if not right: raise TypeError(f"{name}={value!r} is {_article(type(value))}: it must be {_article(kind)}")
+    if kind is str and not value.strip(): raise ValueError(f"{name} is empty: give it a name")
+    if kind is not str and not (0 < value < inf or name == 'workers' and value == 0):
+        raise ValueError(f"{name}={value}: it must be {'0 or more' if name == 'workers' else 'more than 0, and finite'}")
+
+
+def _article(kind):
+    return {int: 'a whole number', float: 'a number', str: 'text'}.get(kind, f'of type {kind.__name__}')

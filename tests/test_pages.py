@@ -1,0 +1,61 @@
+import re
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import pages
+
+PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII='
+
+
+@pytest.fixture
+def page(tmp_path):
+    "Write a page for a one-chapter book with these cells, and return its HTML."
+    def write(*cells):
+        nbs, out = tmp_path/'nbs', tmp_path/'out'
+        nbs.mkdir(); out.mkdir()
+        nb = new_notebook(cells=[new_markdown_cell('# Crops & more\n\n> One idea'), *cells])
+        for folder in (nbs, out): nbformat.write(nb, folder/'03_crops.ipynb')
+        nbformat.write(new_notebook(cells=[new_markdown_cell('# Book')]), nbs/'index.ipynb')
+        pages.write(nbs, out)
+        return (out/'03_crops.html').read_text()
+    return write
+
+
+def figure(source, **data):
+    return new_code_cell(source, outputs=[new_output('display_data', data={'image/png': PIXEL})])
+
+
+def test_option_lines_become_caption_alt_text_and_number(page):
+    html = page(figure('#| label: fig-a\n#| fig-cap: "See: a *dot*"\n#| fig-alt: "one dot"\nplot()'),
+                new_markdown_cell('As @fig-a shows, and not me@fig-a.'))
+    assert '#|' not in html and 'plot' in html
+    assert re.search(r'<figcaption>.*<strong>Figure 3\.1\.</strong> See: a <em>dot</em>', html, re.S)
+    assert 'alt="one dot"' in html and 'id="fig-a"' in html
+    assert '<a href="03_crops.html#fig-a">Figure 3.1</a>' in html and 'me@fig-a' in html
+
+
+def test_hidden_cells_go_and_echo_false_hides_the_code_only(page):
+    html = page(new_code_cell('#| hide\nsecret_code()'), figure('#| echo: false\nquiet_code()'), new_code_cell('#| export\nshown_code()'))
+    assert 'secret_code' not in html and 'quiet_code' not in html and 'shown_code' in html
+    assert html.count('data:image/png') == 1
+
+
+def test_folded_code_can_be_opened(page):
+    assert re.search(r'<details>.*fold_me.*</details>', page(figure('#| code-fold: true\nfold_me()')), re.S)
+
+
+def test_formulas_need_no_network(page):
+    html = page(new_markdown_cell(r'With $\lambda_1$ in' '\n\n' r'$$x = \frac{a}{b}$$ {#eq-x}' '\n\nsee @eq-x'))
+    assert '<math' in html and '<mfrac>' in html and 'display="block"' in html
+    assert 'Equation 3.1' in html and '$' not in re.sub(r'<style>.*?</style>', '', html, flags=re.S)
+    assert not re.search(r'(src|href)="https?:', html)
+
+
+def test_unknown_reference_is_left_as_it_is(page):
+    assert '@fig-nowhere' in page(new_markdown_cell('see @fig-nowhere'))
+
+
+def test_titles_are_escaped(page):
+    assert '<title>Crops &amp; more</title>' in page()

@@ -1,0 +1,129 @@
+"""What must be true of the repository itself: the library is what the notebooks export, and it installs anywhere."""
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    "A copy of what nbdev reads and writes, so that a check changes nothing."
+    for name in ('nbs', 'sotatrain'):
+        shutil.copytree(ROOT/name, tmp_path/name, symlinks=True, ignore=shutil.ignore_patterns('__pycache__', '.*'))
+    for name in ('pyproject.toml', 'settings.ini', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE', '_quarto.yml'): shutil.copy(ROOT/name, tmp_path)
+    return tmp_path
+
+
+def run(*command, cwd, **kwargs):
+    done = subprocess.run([str(c) for c in command], cwd=cwd, capture_output=True, text=True, **kwargs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def contents(folder): return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob('*') if p.is_file() and '__pycache__' not in p.parts}
+
+
+def test_export_leaves_no_difference(checkout):
+    before = contents(checkout)
+    run(BIN/'nbdev-export', cwd=checkout)
+    after = contents(checkout)
+    changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+    assert not changed, f"the library is not what the notebooks export; run nbdev-export and commit {changed}"
+
+
+def test_notebooks_are_clean(checkout):
+    before = contents(checkout/'nbs')
+    run(BIN/'nbdev-clean', cwd=checkout)
+    after = contents(checkout/'nbs')
+    assert before == after, f"run nbdev-clean and commit {[k for k in before if before[k] != after[k]]}"
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook(path):
+    nb = nbformat.read(path, 4)
+    nbformat.validate(nb)
+    assert nb.metadata.kernelspec.name == 'python3'
+    assert re.match(r'# \S[^\n]*\n\n> \S[^\n]*\Z', nb.cells[0].source), 'a title and one line with its idea, in a cell of their own'
+    tags = [t for cell in nb.cells for t in cell.metadata.get('tags', [])]
+    assert tags.count('parameters') == path.stem[:2].isdigit() and 'injected-parameters' not in tags
+    outputs = [o for cell in nb.cells for o in cell.get('outputs', [])]
+    assert not [o for o in outputs if o.output_type == 'error' or o.get('name') == 'stderr']
+    assert outputs or path.stem == 'index', 'no stored outputs: make outputs'
+    assert path.stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
+def test_figures_have_a_caption_and_a_description(path):
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type != 'code' or not any('image/png' in o.get('data', {}) for o in cell.outputs): continue
+        for option in ('label: fig-', 'fig-cap: "', 'fig-alt: "'): assert f'#| {option}' in cell.source, cell.source[:80]
+
+
+def test_lock_has_hashes_and_no_addresses():
+    lock = (ROOT/'requirements.lock').read_text()
+    assert '://' not in lock and '--index' not in lock
+    entries = re.split(r'\n(?=\S)', lock.strip())
+    assert all('==' in e and '--hash=sha256:' in e for e in entries) and len(entries) > 100
+
+
+def test_quarto_settings_are_shared():
+    assert (ROOT/'nbs'/'_quarto.yml').is_symlink() and (ROOT/'nbs'/'_quarto.yml').resolve() == ROOT/'_quarto.yml'
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    tmp = tmp_path_factory.mktemp('wheel')
+    source = tmp/'source'
+    source.mkdir()
+    for name in ('pyproject.toml', 'settings.ini', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE'): shutil.copy(ROOT/name, source)
+    shutil.copytree(ROOT/'sotatrain', source/'sotatrain', ignore=shutil.ignore_patterns('__pycache__'))
+    run(sys.executable, '-m', 'build', '--no-isolation', '--outdir', tmp, source, cwd=tmp)  # the wheel from the sdist
+    return next(tmp.glob('*.whl'))
+
+
+def test_wheel_carries_the_settings(wheel):
+    with zipfile.ZipFile(wheel) as z:
+        assert z.read('sotatrain/settings.ini') == (ROOT/'settings.ini').read_bytes()
+        assert not [n for n in z.namelist() if n.startswith(('tests', 'tools', 'nbs'))]
+
+
+ALONE = '''
+import socket, sys
+class NoNotebookTools:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {'nbdev', 'execnb', 'papermill', 'nbval', 'nbformat', 'nbconvert', 'jupyterlab', 'notebook', 'ipywidgets', 'timm', 'tools'}:
+            raise ModuleNotFoundError(name)
+def offline(*args): raise OSError('no network here')
+sys.meta_path.insert(0, NoNotebookTools())
+socket.socket.connect = offline
+from sotatrain.all import *
+import sotatrain
+print()
+print(sotatrain.__file__)
+print(settings.load().profile, settings.settings_file())
+print(doodlenette(n_train=10, n_val=10, progress=False))
+'''
+
+
+def test_wheel_works_alone(wheel, tmp_path):
+    "No checkout, GPU, network or notebook tools; from any folder."
+    with zipfile.ZipFile(wheel) as z: z.extractall(tmp_path/'site')
+    env = dict(PYTHONPATH=str(tmp_path/'site'), SOTATRAIN_CACHE=str(tmp_path/'cache'), CUDA_VISIBLE_DEVICES='', HOME=str(tmp_path), PATH='/usr/bin:/bin')
+    package, loaded, drawn = run(sys.executable, '-c', ALONE, cwd='/', env=env).strip().splitlines()[-3:]
+    assert package == str(tmp_path/'site'/'sotatrain'/'__init__.py')
+    assert loaded == f"cpu {tmp_path/'site'/'sotatrain'/'settings.ini'}"
+    assert drawn.startswith(str(tmp_path/'cache')) and len(list(Path(drawn).rglob('*.JPEG'))) == 20
+
+
+def test_importing_the_package_is_cheap():
+    heavy = run(sys.executable, '-c', 'import sys, sotatrain, sotatrain.settings; print(*{"torch", "fastai", "matplotlib"} & set(sys.modules))', cwd='/')
+    assert not heavy.strip()

@@ -1,0 +1,117 @@
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from sotatrain import settings
+from sotatrain.settings import Settings, load
+
+
+def ini(monkeypatch, tmp_path, change):
+    "Use a changed copy of settings.ini."
+    text = change(settings.settings_file().read_text())
+    (tmp_path/'settings.ini').write_text(text)
+    monkeypatch.setattr(settings, 'settings_file', lambda: tmp_path/'settings.ini')
+
+
+@pytest.mark.parametrize('profile', ['smoke', 'cpu', 'gpu', 'long'])
+def test_every_profile_loads_with_its_types(profile):
+    cfg = load(profile)
+    assert cfg.profile == profile
+    assert all(type(getattr(cfg, f.name)) is f.type for f in dataclasses.fields(cfg))
+
+
+def test_gpu_profile_has_the_sizes_of_the_book():
+    cfg = load('gpu')
+    assert (cfg.arch, cfg.small, cfg.size, cfg.data) == ('xresnet50', 128, 224, 'imagenette-320')
+
+
+def test_profile_comes_from_argument_then_environment_then_machine(monkeypatch):
+    import torch
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    assert load().profile == 'cpu'
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    assert load().profile == 'gpu'
+    monkeypatch.setenv('SOTATRAIN_PROFILE', 'smoke')
+    assert load().profile == 'smoke'
+    assert load('long').profile == 'long'
+
+
+def test_empty_environment_variables_choose_nothing(monkeypatch):
+    import torch
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setenv('SOTATRAIN_PROFILE', ''); monkeypatch.setenv('SOTATRAIN_DATA', '')
+    assert (load().profile, load().data) == ('cpu', 'doodlenette')
+
+
+def test_data_comes_from_override_then_environment_then_profile(monkeypatch, tmp_path):
+    assert load('cpu').data == 'doodlenette'
+    monkeypatch.setenv('SOTATRAIN_DATA', '/somewhere')
+    assert load('cpu').data == '/somewhere'
+    assert load('cpu', data=tmp_path).data == str(tmp_path)  # a Path will do
+
+
+def test_overrides_change_one_setting_and_none_changes_nothing():
+    assert load('cpu', size=96, lr=None) == dataclasses.replace(load('cpu'), size=96)
+    assert load('cpu', lr=1).lr == 1  # a whole number is a number
+
+
+def test_immutable():
+    with pytest.raises(dataclasses.FrozenInstanceError): load('cpu').size = 3
+
+
+def test_repr_shows_each_setting_on_a_line():
+    lines = repr(load('cpu')).splitlines()
+    assert [line.split()[0] for line in lines] == [f.name for f in dataclasses.fields(Settings)]
+    assert re.fullmatch(r'data +doodlenette', lines[1])
+    assert '`doodlenette`' in load('cpu')._repr_markdown_()
+
+
+def test_unknown_profile_names_it_and_the_choices():
+    with pytest.raises(ValueError, match=r"'gpuu'.*smoke, cpu, gpu, long"): load('gpuu')
+
+
+def test_unknown_key_names_it_and_the_choices():
+    with pytest.raises(TypeError, match=r"'sise'.*did you mean 'size'.*presize, small"): load('cpu', sise=64)
+    with pytest.raises(TypeError, match=r"'zzz'.*The settings are data"): load('cpu', zzz=64)
+
+
+@pytest.mark.parametrize('name,value,says', [
+    ('size', '64', "size='64' is text: it must be a whole number"),
+    ('size', 64.5, 'size=64.5 is a number: it must be a whole number'),
+    ('bs', True, 'bs=True'), ('data', 3, 'data=3 is a whole number: it must be text'), ('lr', 'high', 'a number')])
+def test_wrong_type_names_value_and_rule(name, value, says):
+    with pytest.raises(TypeError, match=re.escape(says)): load('cpu', **{name: value})
+
+
+@pytest.mark.parametrize('name,value', [('size', 0), ('bs', -1), ('lr', float('nan')), ('lr', float('inf')), ('workers', -1), ('arch', ' ')])
+def test_impossible_value_names_it(name, value):
+    with pytest.raises(ValueError, match=name): load('cpu', **{name: value})
+    assert load('cpu', workers=0).workers == 0
+
+
+def test_replace_checks_too():
+    with pytest.raises(ValueError, match='epochs=0'): dataclasses.replace(load('cpu'), epochs=0)
+
+
+def test_bad_file_names_section_and_key(monkeypatch, tmp_path):
+    ini(monkeypatch, tmp_path, lambda s: s.replace('bs      = 64', 'bs      = many', 1))
+    with pytest.raises(TypeError, match=r"\[cpu\]: bs = many is not a whole number"): load('cpu')
+    assert load('smoke').bs == 16
+
+
+def test_file_with_missing_or_unknown_key(monkeypatch, tmp_path):
+    ini(monkeypatch, tmp_path, lambda s: s.replace('bs      = 16\n', '', 1).replace('bs      = 64', 'bsz     = 64', 1))
+    with pytest.raises(ValueError, match=r'\[smoke\] lacks bs'): load('smoke')
+    with pytest.raises(TypeError, match=r"\[cpu\]: unknown setting 'bsz'; did you mean 'bs'"): load('cpu')
+
+
+def test_a_profile_of_ones_own(monkeypatch, tmp_path):
+    ini(monkeypatch, tmp_path, lambda s: s + s[s.index('[smoke]'):s.index('# A laptop')].replace('smoke', 'mine'))
+    assert load('mine').profile == 'mine' and 'mine' in settings.profiles()
+    with pytest.raises(ValueError, match='mine'): load('yours')
+
+
+def test_checkout_uses_the_file_at_its_top():
+    assert settings.settings_file() == Path(__file__).resolve().parent.parent/'settings.ini'

@@ -1,0 +1,129 @@
+"""Turn executed notebooks into pages that need no network: pictures, styles and formulas are inside the file.
+
+What Quarto makes of the notebooks on the site, this makes on a laptop: option lines (`#| fig-cap: …`) become
+captions and alt text, hidden cells go, and references such as @fig-crop become links with numbers."""
+import re
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+import yaml
+from latex2mathml.converter import convert as to_mathml
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+TEMPLATES = Path(__file__).resolve().parent
+KINDS = {'fig': 'Figure', 'eq': 'Equation', 'tbl': 'Table'}
+OPTION = re.compile(r'^#\|\s?(.*)\n?', re.M)
+LABEL = re.compile(r'\{#((?:fig|eq|tbl)-[\w-]+)\}')
+REFERENCE = re.compile(r'(?<![\w@])@((?:fig|eq|tbl)-[\w-]+)')
+
+
+class Chapter(NamedTuple):
+    stem: str
+    title: str
+    idea: str      # the `>` line below the title
+    written: bool  # there is a page to link to
+
+    @property
+    def number(self): return re.match(r'0*([A-Z]?\d*)', self.stem)[1]
+    @property
+    def href(self): return f'{self.stem}.html'
+
+
+def write(nbs, out):
+    "Write a page for each executed notebook in `out`, and the contents page; returns the contents page's path."
+    sources = {path.stem: nbformat.read(path, 4) for path in notebooks(nbs)}
+    chapters = [describe(stem, nb, stem == 'index' or (out/f'{stem}.ipynb').exists()) for stem, nb in sources.items()]
+    numbers = {k: v for chapter in chapters for k, v in number_labels(chapter, sources[chapter.stem]).items()}
+    for i, chapter in enumerate(chapters):
+        if not chapter.written: continue
+        ran = out/f'{chapter.stem}.ipynb'
+        nb = nbformat.read(ran, 4) if ran.exists() else sources[chapter.stem]
+        html = render(nb, numbers, nbs, chapters=chapters, here=chapter,
+                      before=neighbour(chapters[:i][::-1]), after=neighbour(chapters[i+1:]))
+        (out/chapter.href).write_text(html, encoding='utf-8')
+    return out/'index.html'
+
+
+def notebooks(nbs):
+    "The book's notebooks in reading order: the preface, the chapters, the appendix."
+    return sorted(nbs.glob('[!_.]*.ipynb'), key=lambda p: (p.stem != 'index', p.stem[0].isalpha(), p.stem))
+
+
+def neighbour(chapters): return next((c for c in chapters if c.written), None)
+
+
+def describe(stem, nb, written):
+    lines = nb.cells[0].source.splitlines()
+    idea = ' '.join(line.lstrip('> ') for line in lines if line.startswith('>'))
+    return Chapter(stem, lines[0].lstrip('# '), idea, written)
+
+
+def number_labels(chapter, nb):
+    "Where each labelled figure, equation and table of a chapter is, and its number: {label: (href, 'Figure 1.2')}."
+    counts, numbers = dict.fromkeys(KINDS, 0), {}
+    for cell in nb.cells:
+        labels = LABEL.findall(cell.source) if cell.cell_type == 'markdown' else [options(cell).get('label', '')]
+        for label in filter(REFERENCE.match, (f'@{label}' for label in labels)):
+            kind = label[1:].split('-')[0]
+            counts[kind] += 1
+            numbers[label[1:]] = f'{chapter.href}#{label[1:]}', f'{KINDS[kind]} {chapter.number}.{counts[kind]}'
+    return numbers
+
+
+def options(cell):
+    "A code cell's option lines as a dict; nbdev's bare directives are keys without a value."
+    lines = OPTION.findall(cell.source) if cell.cell_type == 'code' else []
+    found = {}
+    for line in lines: found |= yaml.safe_load(line) if ': ' in line else {line.split()[0]: True}
+    return found
+
+
+def render(nb, numbers, nbs, **page):
+    "One notebook as HTML; `page` goes to the template."
+    nb.cells = [prepare(cell, numbers) for cell in nb.cells if shown(cell)]
+    exporter = HTMLExporter(template_name='book', extra_template_basedirs=[str(TEMPLATES)], exclude_output_prompt=True,
+                            filters={'markdown2html': partial(markdown, nbs=nbs)})
+    html, _ = exporter.from_notebook_node(nb, resources={'page': page})
+    return html
+
+
+def shown(cell):
+    opts = options(cell)
+    return bool(cell.source.strip()) and not (opts.get('hide') or opts.get('include') is False)
+
+
+def prepare(cell, numbers):
+    if cell.cell_type == 'markdown': cell.source = link_references(place_labels(cell.source, numbers), numbers)
+    if cell.cell_type != 'code': return cell
+    opts = options(cell)
+    cell.source = OPTION.sub('', cell.source).strip()
+    caption = link_references(opts.get('fig-cap') or opts.get('tbl-cap') or '', numbers)
+    cell.metadata.book = dict(label=opts.get('label', ''), number=numbers.get(opts.get('label'), ('', ''))[1],
+                              caption=caption, echo=opts.get('echo', True), fold=opts.get('code-fold', False))
+    if 'fig-alt' in opts: cell.metadata.alt = opts['fig-alt']
+    return cell
+
+
+def link_references(text, numbers):
+    def link(match):
+        href, name = numbers.get(match[1], ('', match[0]))
+        return f'[{name}]({href})' if href else name
+    return REFERENCE.sub(link, text)
+
+
+def place_labels(text, numbers):
+    "A label becomes an anchor with its number, in place."
+    return LABEL.sub(lambda m: f'<span class="number" id="{m[1]}">{numbers[m[1]][1]}</span>', text)
+
+
+class MathRenderer(IPythonRenderer):
+    "Formulas as MathML, which browsers draw without a script."
+    def inline_math(self, body): return to_mathml(body)
+    def block_math(self, body): return to_mathml(body, display='block')
+
+
+def markdown(text, nbs):
+    return MarkdownWithMath(renderer=MathRenderer(escape=False, embed_images=True, path=str(nbs))).render(text)
