@@ -139,13 +139,13 @@ def datablock_dls(
     if presize < size: raise ValueError(f"presize={presize} is smaller than size={size}: make it at least {size}, better {2*size}")
     return presizing_block(path, presize, size).dataloaders(path, bs=bs, num_workers=workers, **kwargs)
 
-# %% ../nbs/01_imagenette.ipynb #e847ec4f
+# %% ../nbs/01_imagenette.ipynb #e8643a33
 def check_no_leak(
-    *dls: DataLoaders,  # the `DataLoaders` of all stages, in any order
+    *stages: DataLoaders | Datasets,  # the data of all stages, in any order
 ):
     """Raise `ValueError` if a validation picture of one stage is a training picture of any; it names one."""
-    trained_on = {item for d in dls for item in d.train_ds.items}
-    leaked = sorted({item for d in dls for item in d.valid_ds.items} & trained_on)
+    trained_on = {item for data in stages for item in data.train.items}
+    leaked = sorted({item for data in stages for item in data.valid.items} & trained_on)
     if leaked: raise ValueError(
         f"{len(leaked)} validation pictures are trained on, {leaked[0]} for one: give all stages the same split, "
         "with GrandparentSplitter(valid_name='val') or one fixed seed")

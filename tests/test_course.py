@@ -34,7 +34,7 @@ def test_a_failing_chapter_is_named_the_others_run_and_the_exit_code_tells(book,
     assert '02_second: cell 4: ZeroDivisionError: division by zero' in shown.err
     table = shown.out.split('seconds  result')[1].splitlines()[1:]
     assert [(row.split()[0], row.split(maxsplit=2)[2]) for row in table if row] == [
-        ('index', 'ok'), ('01_first', 'ok'), ('02_second', 'cell 4: ZeroDivisionError: division by zero'), ('A1_more', 'ok')]
+        ('01_first', 'ok'), ('02_second', 'cell 4: ZeroDivisionError: division by zero'), ('A1_more', 'ok')]
     assert f"('smoke', '{book}')" in (book/'_course'/'01_first.html').read_text().replace('&#39;', "'")
     assert 'ZeroDivisionError' in (book/'_course'/'02_second.html').read_text()
     index = (book/'_course'/'index.html').read_text()
@@ -50,7 +50,7 @@ def test_chosen_chapters_only(book, capsys):
 
 
 @pytest.mark.parametrize('args,says', [
-    (['--chapters', '07'], 'no chapter starts with 07: choose from index, 01_first'),
+    (['--chapters', '07'], 'no chapter starts with 07: choose from 01_first'),
     (['--profile', 'gpuu'], "unknown profile 'gpuu': choose one of smoke, cpu, gpu, long")])
 def test_unknown_chapter_or_profile_ends_with_a_sentence(book, args, says):
     with pytest.raises(SystemExit, match=says): course.main(args)

@@ -1,6 +1,8 @@
 """What must be true of the repository itself: the library is what the notebooks export, and it installs anywhere."""
+import json
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import zipfile
@@ -127,3 +129,12 @@ def test_wheel_works_alone(wheel, tmp_path):
 def test_importing_the_package_is_cheap():
     heavy = run(sys.executable, '-c', 'import sys, sotatrain, sotatrain.settings; print(*{"torch", "fastai", "matplotlib"} & set(sys.modules))', cwd='/')
     assert not heavy.strip()
+
+
+def test_appendix_quotes_the_measured_difficulty():
+    measured = json.loads((ROOT/'results'/'doodlenette.json').read_text())
+    appendix = (ROOT/'nbs'/'A1_doodlenette.ipynb').read_text()
+    accuracies = [run['accuracy'] for run in measured['runs']]
+    assert len(accuracies) >= 3 and all(.7 <= a <= .9 for a in accuracies)
+    assert ' | '.join(f'{a:.1%}' for a in accuracies) in appendix and measured['date'] in appendix
+    assert statistics.median(measured['pictures_per_second']) >= 150

@@ -35,9 +35,9 @@ def main(argv=None):
     args = _arguments(argv)
     try:
         notebooks = select(args.chapters)
-        parameters = dict(profile=settings.load(args.profile).profile, data=locate(args.data or os.environ.get('SOTATRAIN_DATA')))
+        parameters = dict(profile=settings.load(args.profile).profile, data=locate(args.data or os.environ.get('SOTATRAIN_DATA') or None))
     except (ValueError, TypeError) as e: sys.exit(str(e))
-    print(f"Running {len(notebooks)} notebooks at the {parameters['profile']!r} profile"
+    print(f"Running {len(notebooks)} chapters at the {parameters['profile']!r} profile"
           + (f" on {parameters['data']}" if parameters['data'] else ''), flush=True)
     results = run_all(notebooks, OUT, parameters)
     if args.store: store(results)
@@ -59,8 +59,8 @@ def _arguments(argv):
 
 
 def select(chapters=None):
-    "The notebooks whose names start with one of the words in `chapters`; all of them without it."
-    known = pages.notebooks(NBS)
+    "The chapters whose names start with one of the words in `chapters`; all of them without it."
+    known = [nb for nb in pages.notebooks(NBS) if nb.stem != 'index']  # the preface has nothing to run
     if not chapters: return known
     wanted = chapters.replace(',', ' ').split()
     lost = [w for w in wanted if not any(nb.stem.startswith(w) for nb in known)]

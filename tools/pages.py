@@ -39,8 +39,8 @@ def write(nbs, out):
     numbers = {k: v for chapter in chapters for k, v in number_labels(chapter, sources[chapter.stem]).items()}
     for i, chapter in enumerate(chapters):
         if not chapter.written: continue
-        ran = out/f'{chapter.stem}.ipynb'
-        nb = nbformat.read(ran, 4) if ran.exists() else sources[chapter.stem]
+        preface = chapter.stem == 'index'  # nothing in it to run
+        nb = sources['index'] if preface else nbformat.read(out/f'{chapter.stem}.ipynb', 4)
         html = render(nb, numbers, nbs, chapters=chapters, here=chapter,
                       before=neighbour(chapters[:i][::-1]), after=neighbour(chapters[i+1:]))
         (out/chapter.href).write_text(html, encoding='utf-8')
