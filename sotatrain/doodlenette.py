@@ -15,13 +15,14 @@ three layers, each built on the one above it:
 In every drawing x grows to the right and y grows *downward*, as the rows of an image do.  An object
 fills about [-1, 1] in both directions, whatever its size in pixels.
 """
-import contextlib, csv, json, numbers, os, shutil, subprocess, sys, tempfile, time
+import contextlib, csv, json, numbers, os, subprocess, sys, tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+from .cache import cache_folder, new_folder
 from .drawing.pen import Pen, chance, pick
 from .drawing.props import IN_FRONT
 from .drawing.objects import (
@@ -210,13 +211,8 @@ def doodlenette(path=None,  # folder of the data set; None: in the cache, `$SOTA
     recipe = dict(version=VERSION, n_train=int(n_train), n_val=int(n_val), seed=int(seed))
     path = _default_folder(**recipe) if path is None else Path(path).expanduser().absolute()
     if not _is_drawn(path, recipe):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
-        with tempfile.TemporaryDirectory(prefix=_draft_prefix(path), dir=path.parent,
-                                         ignore_cleanup_errors=True) as draft:
-            folder = Path(draft) / 'dataset'
-            _draw_all(folder, recipe, workers, progress)
-            _publish(folder, path, recipe)
+        with new_folder(path) as folder: _draw_all(folder, recipe, workers, progress)
+        _is_drawn(path, recipe)  # another process may have been faster, and drawn something else
     return path
 
 
@@ -232,8 +228,7 @@ def _check_numbers(n_train, n_val, seed, workers):
 
 def _default_folder(version, n_train, n_val, seed):
     "Where the data set of this recipe is cached."
-    cache = os.environ.get('SOTATRAIN_CACHE') or Path.home() / '.cache' / 'sotatrain'
-    return Path(cache).expanduser().absolute() / f'doodlenette-v{version}-{n_train}-{n_val}-s{seed}'
+    return cache_folder() / f'doodlenette-v{version}-{n_train}-{n_val}-s{seed}'
 
 
 def _is_drawn(path, recipe):
@@ -245,27 +240,6 @@ def _is_drawn(path, recipe):
         raise FileExistsError(f'{path} holds something other than Doodlenette: {way_out}') from None
     if found != recipe: raise FileExistsError(f'{path} holds the Doodlenette {found}, not {recipe}: {way_out}')
     return True
-
-
-def _publish(folder, path, recipe):
-    "Give the finished `folder` its name, unless another process was faster."
-    try:
-        if path.is_dir(): path.rmdir()  # an empty folder may be replaced, a full one raises OSError
-        folder.rename(path)
-    except OSError:
-        if not _is_drawn(path, recipe): raise
-
-
-def _draft_prefix(path):
-    "How the names of the folders begin in which `path` is drawn."
-    return f'.{path.name}-draft-'
-
-
-def _remove_leftovers(path, age=24 * 3600):
-    "Remove the drafts of processes that were killed: no drawing takes a day (`age` is in seconds)."
-    for draft in path.parent.glob(_draft_prefix(path) + '*'):
-        with contextlib.suppress(OSError):  # its process may remove it at this very moment
-            if time.time() - draft.stat().st_mtime > age: shutil.rmtree(draft)
 
 
 def _draw_all(folder, recipe, workers, progress):

@@ -276,7 +276,6 @@ def test_the_slower_of_two_takes_the_result_of_the_faster(small, tmp_path, monke
 
     def overtaken(folder, recipe, workers, progress):
         monkeypatch.setattr(module, '_draw_all', draw_all)
-        folder.mkdir()
         doodlenette(tmp_path / 'set', workers=0, **SMALL)
     monkeypatch.setattr(module, '_draw_all', overtaken)
     assert contents(doodlenette(tmp_path / 'set', **SMALL)) == contents(small)

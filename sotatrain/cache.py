@@ -1,0 +1,44 @@
+"""Folders that take long to make: made once, and whole or not at all."""
+import contextlib, os, shutil, tempfile, time
+from pathlib import Path
+
+__all__ = ['cache_folder', 'new_folder']
+
+
+def cache_folder() -> Path:
+    "Where the library keeps what it makes: the environment variable `SOTATRAIN_CACHE`, or ~/.cache/sotatrain."
+    return Path(os.environ.get('SOTATRAIN_CACHE') or Path.home()/'.cache'/'sotatrain').expanduser().absolute()
+
+
+@contextlib.contextmanager
+def new_folder(
+    path: Path,  # its name to be; there must be nothing, or an empty folder
+):
+    """A folder to fill, which becomes `path` in one step when the block ends.
+
+    After an exception nothing is left of it. If another process made `path` in the meantime, that one stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
+    with tempfile.TemporaryDirectory(prefix=_prefix(path), dir=path.parent, ignore_cleanup_errors=True) as draft:
+        folder = Path(draft)/'folder'
+        folder.mkdir()
+        yield folder
+        _publish(folder, path)
+
+
+def _publish(folder, path):
+    try:
+        if path.is_dir(): path.rmdir()  # an empty folder may be replaced, a full one raises OSError
+        folder.rename(path)
+    except OSError:
+        if not path.is_dir(): raise
+
+
+def _prefix(path): return f'.{path.name}-draft-'
+
+
+def _remove_leftovers(path, age=24*3600):
+    "Remove the drafts of processes that were killed: nothing here takes a day to make (`age` is in seconds)."
+    for draft in path.parent.glob(_prefix(path) + '*'):
+        with contextlib.suppress(OSError):  # its process may remove it at this very moment
+            if time.time() - draft.stat().st_mtime > age: shutil.rmtree(draft)
