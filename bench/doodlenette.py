@@ -2,7 +2,6 @@
 
 The difficulty is the accuracy of the `cpu` profile's network after the `cpu` profile's epochs, for several seeds: it
 should lie between 70 % and 90 %, so that a technique has room to show itself."""
-import json
 import os
 import platform
 import statistics
@@ -16,9 +15,8 @@ import PIL
 import torch
 from fastai.vision.all import CrossEntropyLossFlat, Learner, accuracy, set_seed, xresnet18
 
+from bench.common import RESULTS, processor, write
 from sotatrain.all import *
-
-RESULTS = Path(__file__).resolve().parent.parent/'results'/'doodlenette.json'
 
 
 def pictures_per_second(n=600, repeats=5):
@@ -42,20 +40,6 @@ def accuracy_and_seconds(cfg, path, seed):
     return learn.recorder.values[-1][-1], perf_counter() - start
 
 
-def processor():
-    "The processor's name, where the system tells it."
-    info = Path('/proc/cpuinfo')
-    names = [line.split(': ')[1] for line in info.read_text().splitlines() if line.startswith('model name')] if info.exists() else []
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def write(result):
-    "Replace the results file in one step."
-    draft = RESULTS.with_suffix('.draft')
-    draft.write_text(json.dumps(result, indent=1) + '\n')
-    draft.replace(RESULTS)
-
-
 def main(seeds=range(5)):
     cfg = settings.load('cpu', data='doodlenette')
     rates = pictures_per_second()
@@ -69,7 +53,7 @@ def main(seeds=range(5)):
             date=str(date.today()), cores=os.cpu_count(), processor=processor(), python=platform.python_version(),
             torch=torch.__version__, fastai=fastai.__version__, pillow=PIL.__version__, data=path.name,
             settings=dict(arch=cfg.arch, size=cfg.size, presize=cfg.presize, bs=cfg.bs, epochs=cfg.epochs, lr=cfg.lr),
-            pictures_per_second=[round(r, 1) for r in rates], runs=runs))
+            pictures_per_second=[round(r, 1) for r in rates], runs=runs), RESULTS/'doodlenette.json')
 
 
 if __name__ == '__main__': main()

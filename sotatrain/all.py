@@ -2,3 +2,4 @@
 from . import settings
 from .data import *
 from .doodlenette import CLASSES, doodlenette
+from .presize import *

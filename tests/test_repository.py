@@ -138,3 +138,10 @@ def test_appendix_quotes_the_measured_difficulty():
     assert len(accuracies) >= 3 and all(.7 <= a <= .9 for a in accuracies)
     assert ' | '.join(f'{a:.1%}' for a in accuracies) in appendix and measured['date'] in appendix
     assert statistics.median(measured['pictures_per_second']) >= 150
+
+
+def test_chapter_1_quotes_the_measured_leak():
+    measured = json.loads((ROOT/'results'/'leak.json').read_text())
+    chapter = (ROOT/'nbs'/'01_imagenette.ipynb').read_text()
+    assert len(measured['runs']) >= 3 and measured['pictures'] == 13394 and measured['date'] in chapter
+    for column in ('seen', 'unseen'): assert ' | '.join(f'{run[column]:.1%}' for run in measured['runs']) in chapter

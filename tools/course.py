@@ -100,16 +100,13 @@ def run(source, target, parameters, label=''):
 
 
 def takes_parameters(nb):
-    return any('parameters' in tags(cell) for cell in nbformat.read(nb, 4).cells)
+    return any('parameters' in pages.tags(cell) for cell in nbformat.read(nb, 4).cells)
 
 
 def cell_number(error, source):
     "Where the cell that failed stands in the source (papermill counts the cell it injected too), from 1."
     cells = nbformat.read(source, 4).cells
     return next((i for i, cell in enumerate(cells, 1) if cell.source == error.source), error.cell_index)
-
-
-def tags(cell): return cell.metadata.get('tags', [])
 
 
 def table(results):
@@ -130,7 +127,7 @@ def store_one(executed, target):
     nb = nbformat.read(executed, 4)
     check_outputs(nb)
     source = nbformat.read(target, 4)
-    cells = [c for c in nb.cells if 'injected-parameters' not in tags(c)]
+    cells = [c for c in nb.cells if 'injected-parameters' not in pages.tags(c)]
     for cell, ran in zip(source.cells, cells):
         if cell.cell_type == 'code': cell.outputs = ran.outputs
     with tempfile.TemporaryDirectory(dir=target.parent, prefix='.') as tmp:  # same file system: the move is atomic

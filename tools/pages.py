@@ -83,11 +83,15 @@ def options(cell):
 
 def render(nb, numbers, nbs, **page):
     "One notebook as HTML; `page` goes to the template."
-    nb.cells = [prepare(cell, numbers) for cell in nb.cells if shown(cell)]
+    injected = any('injected-parameters' in tags(cell) for cell in nb.cells)  # it repeats the parameters' cell
+    nb.cells = [prepare(cell, numbers) for cell in nb.cells if shown(cell) and not (injected and 'parameters' in tags(cell))]
     exporter = HTMLExporter(template_name='book', extra_template_basedirs=[str(TEMPLATES)], exclude_output_prompt=True,
                             filters={'markdown2html': partial(markdown, nbs=nbs)})
     html, _ = exporter.from_notebook_node(nb, resources={'page': page})
     return html
+
+
+def tags(cell): return cell.metadata.get('tags', [])
 
 
 def shown(cell):

@@ -1,0 +1,406 @@
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from fastai.vision.all import (
+    Interpretation, Learner, Normalize, TensorCategory, TensorImage, accuracy, imagenet_stats, load_learner)
+from PIL import Image
+
+from sotatrain import presize
+from sotatrain.data import CLASSES, class_name, datablock_dls, image_files
+from sotatrain.presize import *
+
+CHURCH = 'n03028079'
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
+
+
+@pytest.fixture
+def copy(tiny, tmp_path):
+    "A data set that a test may spoil."
+    return Path(shutil.copytree(tiny, tmp_path/'copy'))
+
+
+@pytest.fixture
+def dls(tiny):
+    return get_dls(24, 8, tiny, presize=32, seed=0)
+
+
+def build(path, **kwargs): return PresizedImages.build(path, 32, progress=False, **kwargs)
+
+def seeded(seed=0): return torch.Generator().manual_seed(seed)
+
+def tiny_net(): return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(48, 10))
+
+
+# --- one picture
+
+@pytest.mark.parametrize('mode,colour,expected', [
+    ('RGB', (200, 100, 50), (200, 100, 50)), ('L', 120, (120,)*3), ('1', 1, (255,)*3), ('CMYK', (0, 255, 255, 0), (255, 0, 0)),
+    ('RGBA', (200, 100, 50, 255), (200, 100, 50)), ('RGBA', (0, 0, 0, 0), (255,)*3), ('LA', (0, 0), (255,)*3),
+    ('I;16', 257*120, (120,)*3), ('P', 0, (0,)*3), ('YCbCr', (128, 128, 128), (128,)*3)])
+def test_every_mode_becomes_rgb(mode, colour, expected):
+    rgb = to_rgb(Image.new(mode, (6, 4), colour))
+    assert rgb.mode == 'RGB' and np.abs(np.asarray(rgb).astype(int) - expected).max() <= 2
+
+
+def test_palette_with_transparency_lies_on_white():
+    image = Image.new('P', (4, 4), 0)
+    image.info['transparency'] = 0
+    assert np.asarray(to_rgb(image)).min() == 255
+
+
+def test_exif_orientation_turns_picture_and_aspect(tmp_path):
+    lying = Image.new('RGB', (80, 40), 'black')
+    lying.paste('white', (0, 0, 40, 40))  # the left half; upright it is the upper one
+    exif = lying.getexif()
+    exif[0x0112] = 6
+    lying.save(tmp_path/'a.jpg', exif=exif, quality=95)
+    square, aspect = load_square(tmp_path/'a.jpg', 32)
+    assert aspect == pytest.approx(.5) and square[:12].mean() > 240 and square[20:].mean() < 15
+
+
+def test_a_large_jpeg_is_decoded_small_but_keeps_its_shape(tmp_path):
+    Image.effect_noise((1600, 801), 90).convert('RGB').save(tmp_path/'big.jpg')
+    square, aspect = load_square(tmp_path/'big.jpg', 32)
+    assert square.shape == (32, 32, 3) and aspect == pytest.approx(1600/801)
+
+
+# --- the store
+
+def test_store_holds_every_picture_with_its_facts(tiny):
+    store, files = build(tiny), image_files(tiny)
+    assert len(store) == 60 and store.images.shape == (60, 32, 32, 3) and store.images.dtype == torch.uint8
+    for row in (0, 31, 59):
+        square, aspect = load_square(files[row], 32)
+        assert (store.images[row].numpy() == square).all() and store.aspects[row] == pytest.approx(aspect)
+        assert list(CLASSES)[store.labels[row]] == files[row].parent.name
+    assert store.rows([files[5], str(files[7]), 'elsewhere.jpg', 3]).tolist() == [5, 7, -1, -1]
+    assert '60 pictures of 32 × 32 px' in repr(store)
+
+
+def test_the_array_is_mapped_not_copied_and_safe_to_write_to(tiny):
+    store = build(tiny)
+    before = store.images[0].clone()
+    store.images[0] = 0
+    assert (build(tiny).images[0] == before).all()
+
+
+def test_second_build_opens(tiny, monkeypatch):
+    store = build(tiny)
+    monkeypatch.setattr(presize, 'load_square', lambda *args: pytest.fail('it decoded again'))
+    assert build(tiny).folder == store.folder
+
+
+def test_changed_data_gets_a_new_store(copy):
+    first = build(copy)
+    victim = image_files(copy)[0]
+    os.utime(victim, ns=(1, 1))
+    second = build(copy)
+    assert second.folder != first.folder
+    victim.unlink()
+    assert len(build(copy)) == 59
+
+
+def broken(copy):
+    file = copy/'train'/CHURCH/'broken.JPEG'
+    whole = image_files(copy)[0].read_bytes()
+    file.write_bytes(whole[:len(whole)//3])
+    return file
+
+
+def test_a_broken_picture_is_named_and_nothing_is_left(copy, tmp_path):
+    file = broken(copy)
+    with pytest.raises(ValueError, match=rf'{file.name} cannot be decoded .*on_error=.skip.*1 of 61'): build(copy)
+    assert not list((tmp_path/'cache'/'presized').iterdir())
+
+
+def test_a_broken_picture_is_skipped_and_listed(copy):
+    file, store = broken(copy), build(copy, on_error='skip')
+    assert store.skipped == [file.relative_to(copy).as_posix()] and len(store) == len(store.images) == 60
+    files = [store.root/f for f in store.files]
+    assert all((store.images[i].numpy() == load_square(files[i], 32)[0]).all() for i in range(60))
+    assert len(get_dls(24, 8, copy, presize=32, on_error='skip').train_ds) == 40
+
+
+@pytest.mark.parametrize('bad', [dict(on_error='ignore'), dict(side=0), dict(side=32.5)])
+def test_bad_arguments(tiny, bad):
+    with pytest.raises(ValueError, match=next(iter(bad))): PresizedImages.build(tiny, **bad)
+
+
+def damage_cut(folder):
+    with open(folder/'images.npy', 'r+b') as f: f.truncate(5000)
+def damage_header(folder):
+    with open(folder/'images.npy', 'r+b') as f: f.write(b'nonsense')
+def damage_facts(folder): (folder/'facts.json').write_text('{"format"')
+def damage_count(folder):
+    facts = json.loads((folder/'facts.json').read_text())
+    (folder/'facts.json').write_text(json.dumps(facts | dict(files=facts['files'][1:])))
+def damage_format(folder):
+    facts = json.loads((folder/'facts.json').read_text())
+    (folder/'facts.json').write_text(json.dumps(facts | dict(format=0)))
+def damage_missing(folder): (folder/'images.npy').unlink()
+
+
+@pytest.mark.parametrize('damage', [damage_cut, damage_header, damage_facts, damage_count, damage_format, damage_missing])
+def test_a_damaged_store_is_refused_by_open_and_made_again_by_build(tiny, damage):
+    store = build(tiny)
+    folder, images = store.folder, store.images.clone()
+    del store  # nothing may look at a mapped file that is cut off
+    damage(folder)
+    with pytest.raises(ValueError, match='is no sound store of pictures: .*build it again'): PresizedImages.open(folder)
+    assert (build(tiny).images == images).all()
+
+
+def test_an_older_format_says_so(tiny):
+    store = build(tiny)
+    damage_format(store.folder)
+    with pytest.raises(ValueError, match='it has format 0, and this version reads format 1'): PresizedImages.open(store.folder)
+
+
+BUILD = "import sys, sotatrain.presize as p\nprint('ready', flush=True)\nprint(p.PresizedImages.build(sys.argv[1], 600, progress=False).folder)"
+
+def start_build(path): return subprocess.Popen([sys.executable, '-W', 'ignore', '-c', BUILD, str(path)], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_killed_build_leaves_nothing_under_the_name(tiny, tmp_path):
+    process = start_build(tiny)
+    process.stdout.readline()
+    stores = tmp_path/'cache'/'presized'
+    while not (stores.exists() and list(stores.glob('.*/folder/images.npy'))) and process.poll() is None: time.sleep(.002)
+    process.send_signal(signal.SIGKILL if hasattr(signal, 'SIGKILL') else signal.SIGTERM)
+    process.wait()
+    assert [p for p in stores.iterdir() if not p.name.startswith('.')] == []
+    assert len(PresizedImages.build(tiny, 600, progress=False)) == 60
+
+
+def test_two_builds_at_once_give_one_store(tiny, tmp_path):
+    both = [start_build(tiny) for _ in range(2)]
+    folders = {process.communicate()[0].splitlines()[-1] for process in both}
+    assert [p.returncode for p in both] == [0, 0] and len(folders) == 1
+    assert [str(p) for p in (tmp_path/'cache'/'presized').iterdir()] == list(folders)
+
+
+def test_an_exception_while_building_leaves_nothing(tiny, tmp_path, monkeypatch):
+    def interrupted(*args): raise KeyboardInterrupt
+    monkeypatch.setattr(presize, 'load_square', interrupted)
+    with pytest.raises(KeyboardInterrupt): build(tiny)
+    assert not list((tmp_path/'cache'/'presized').iterdir())
+
+
+# --- geometry
+
+def picture(side=64):
+    "A smooth picture, so that interpolation hardly changes it."
+    x = torch.linspace(0, 3, side)
+    return (torch.stack([torch.sin(x[:, None] + k*x) for k in (0, 1, 2)], 2)*100 + 128).round().to(torch.uint8)[None]
+
+
+def window(half=(1., 1.), centre=(0., 0.), degrees=0., flip=1., aspect=1.):
+    return crop_matrices(*(torch.tensor([v]) for v in (aspect, half, centre, math.radians(degrees), flip)))
+
+
+def test_identity_returns_the_stored_picture():
+    image = picture()
+    same = crop(image, window(), 64)
+    assert (same*255 - image.permute(0, 3, 1, 2)).abs().max() < .01
+    assert (crop(image, window(half=(2., 1.), aspect=2.), 64) - same).abs().max() < 1e-6  # the whole of a wide picture
+
+
+def test_sampling_grid_is_affine_grid():
+    matrices = Augment().matrices(torch.linspace(.5, 2, 5), seeded())
+    assert torch.allclose(sampling_grid(matrices, 33), F.affine_grid(matrices, (5, 3, 33, 33), align_corners=False), atol=1e-5)
+
+
+def test_flip_twice_is_the_identity():
+    image, mirror = picture(), window(flip=-1.)
+    once = (crop(image, mirror, 64)*255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    assert torch.equal(once, image.flip(2))
+    assert torch.equal((crop(once, mirror, 64)*255).round().to(torch.uint8).permute(0, 2, 3, 1), image)
+
+
+@pytest.mark.parametrize('aspect', [.5, 1., 1.5, 2.])
+@pytest.mark.parametrize('degrees', [0., 30.])
+def test_unsquishing_keeps_a_circle_round(aspect, degrees):
+    side = 200  # a disc of radius .24 in the true picture, stored squished
+    y, x = torch.meshgrid(*[(2*torch.arange(side) + 1)/side - 1]*2, indexing='ij')
+    disc = (((x*aspect)**2 + y**2 < .24**2) * 255).to(torch.uint8)
+    result = crop(disc[None, ..., None].expand(1, side, side, 3), window(half=(.3, .3), degrees=degrees, aspect=aspect), 100)[0, 0] > .5
+    width, height = result.any(0).sum().item(), result.any(1).sum().item()
+    assert abs(width - 80) <= 2 and abs(height - 80) <= 2
+
+
+def test_windows_stay_inside_and_keep_their_area_and_shape():
+    aspects = torch.rand(5000, generator=seeded())*2 + .4
+    augment = Augment(max_angle=0, flip=0)
+    matrices = augment.matrices(aspects, seeded(1))
+    half = torch.stack([matrices[:, 0, 0]*aspects, matrices[:, 1, 1]], 1)
+    assert (matrices[:, :, 2].abs() + torch.stack([matrices[:, 0, 0], matrices[:, 1, 1]], 1) <= 1 + 1e-5).all()
+    ratio, share = half[:, 0]/half[:, 1], half.prod(1)/aspects
+    assert ratio.min() >= 3/4 - 1e-4 and ratio.max() <= 4/3 + 1e-4 and share.max() <= 1 + 1e-5
+    square = augment.matrices(torch.ones(5000), seeded(2))
+    assert square[:, 0, 0].mul(square[:, 1, 1]).min() >= .35 - 1e-4
+
+
+def test_flips_and_angles_are_as_often_and_as_large_as_asked():
+    matrices = Augment(max_angle=10, flip=.25).matrices(torch.ones(8000), seeded())
+    mirrored = torch.linalg.det(matrices[:, :, :2]) < 0
+    assert mirrored.float().mean() == pytest.approx(.25, abs=.02)
+    angle = torch.atan2(matrices[:, 0, 1], matrices[:, 1, 1]).rad2deg()
+    assert angle.abs().max() <= 10.01 and angle.abs().max() > 9.5
+
+
+def test_crops_of_a_batch_differ_and_the_datablocks_do_not(tiny):
+    same = torch.rand(1, 48, 48, 3, generator=seeded()).mul(255).to(torch.uint8).expand(6, 48, 48, 3)
+    ours = Augment(light=0, max_angle=0, flip=0)(same, torch.ones(6), 24, seeded())
+    assert all((ours[0] - ours[i]).abs().max() > .05 for i in range(1, 6))
+    theirs = datablock_dls(tiny, 24, 6, workers=0).train.after_batch[2]
+    batch = theirs(TensorImage(same.permute(0, 3, 1, 2).float()/255), split_idx=0)
+    assert all(torch.equal(batch[0], batch[i]) for i in range(1, 6))
+
+
+def test_light_changes_mean_and_spread_as_asked():
+    x = torch.rand(2, 3, 20, 20, generator=seeded())*.2 + .4
+    mean, spread = x.mean((1, 2, 3)), x.std((1, 2, 3))
+    y = relight(x.clone(), torch.tensor([[1.1, .5], [1., 1.]]))
+    assert torch.allclose(y.mean((1, 2, 3)), mean*torch.tensor([1.1, 1.]), atol=1e-4)
+    assert torch.allclose(y.std((1, 2, 3)), spread*torch.tensor([.5, 1.]), atol=1e-4)
+    assert relight(x, torch.full((2, 2), 9.)).max() <= 1
+
+
+def test_centre_crop_is_pytorchs_antialiased_resize():
+    image = picture(96).expand(5, 96, 96, 3)
+    for size in (24, 50, 96, 120):
+        reference = F.interpolate(image.permute(0, 3, 1, 2).float()/255, size, mode='bilinear', antialias=True)
+        assert torch.allclose(centre_crop(image, torch.ones(5), size), reference, atol=1e-4)
+
+
+def test_centre_crop_takes_the_middle_of_the_true_picture():
+    side = 120
+    wide = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    wide[:, :, 30:90] = 255  # the middle half: all of the centre square when the picture is twice as wide as high
+    inside = lambda x: x[..., 1:-1, 1:-1].min()  # pixels at the rim see their neighbours outside, as antialiasing should
+    assert inside(centre_crop(wide, torch.tensor([2.]), 30)) > .99
+    assert inside(centre_crop(wide.transpose(1, 2).contiguous(), torch.tensor([.5]), 30)) > .99
+    assert inside(centre_crop(wide, torch.tensor([1.]), 30)) < .01
+
+
+def test_parts_give_what_the_whole_gives():
+    images, aspects = torch.randint(0, 255, (37, 300, 300, 3), dtype=torch.uint8), torch.ones(37)
+    matrices = Augment().matrices(aspects, seeded())
+    assert torch.equal(in_parts(lambda i, m: crop(i, m, 20), images, matrices), crop(images, matrices, 20))
+
+
+# --- loaders
+
+def test_batches_and_their_types(dls):
+    xb, yb = dls.one_batch()
+    assert isinstance(xb, TensorImage) and isinstance(yb, TensorCategory)
+    assert xb.shape == (8, 3, 24, 24) and xb.dtype == torch.float32 and 0 <= xb.min() and xb.max() <= 1
+    assert dls.c == 10 and list(dls.vocab) == list(CLASSES.values()) and len(dls.train) == 5 and len(dls.valid) == 3
+
+
+def test_the_split_is_the_folders(dls):
+    assert {f.parts[-3] for f in dls.train_ds.items} == {'train'} and {f.parts[-3] for f in dls.valid_ds.items} == {'val'}
+
+
+def test_labels_and_files_follow_their_picture_through_shuffling(tiny):
+    dls = get_dls(32, 8, tiny, presize=32, seed=3)
+    exact = Augment(min_scale=1., max_ratio=1., flip=0., max_angle=0., light=0.)
+    dls.train.augment = exact
+    squares = {f: exact(torch.tensor(s)[None], torch.tensor([a]), 32)[0]
+               for f in dls.train_ds.items for s, a in [load_square(f, 32)] if a == 1}
+    assert squares, 'some square pictures, whose only window of full area is the whole'
+    found = 0
+    for xb, yb in dls.train:
+        for x, y in zip(xb, yb):
+            owners = [f for f, square in squares.items() if (square - x).abs().max() < 1e-4]
+            if owners: found += 1; assert class_name(owners[0].parent.name) == dls.vocab[y]
+    assert found == len(squares)
+
+
+def test_the_same_seed_gives_the_same_batches(tiny):
+    def batches(seed): return [b for _ in range(2) for b in get_dls(24, 8, tiny, presize=32, seed=seed).train]
+    one, two, other = batches(0), batches(0), batches(1)
+    assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(one, two))
+    assert not torch.equal(one[0][0], other[0][0])
+
+
+def test_two_epochs_differ(dls):
+    assert not torch.equal(next(iter(dls.train))[0], next(iter(dls.train))[0])
+
+
+def test_validation_depends_on_nothing(tiny, dls):
+    first = torch.cat([x for x, _ in dls.valid])
+    list(dls.train)
+    assert torch.equal(torch.cat([x for x, _ in dls.valid]), first)
+    assert torch.equal(torch.cat([x for x, _ in get_dls(24, 20, tiny, presize=32, seed=7).valid]), first)
+
+
+def test_presize_has_a_default_and_a_rule(tiny):
+    assert get_dls(24, 8, tiny).train.store.side == 32
+    with pytest.raises(ValueError, match='presize=16 is smaller than size=24'): get_dls(24, 8, tiny, presize=16)
+
+
+def learner(dls, path='.'):
+    torch.manual_seed(0)
+    return Learner(dls, tiny_net(), metrics=accuracy, path=path)
+
+
+def test_a_learner_does_with_them_what_it_does_with_fastais(tiny, dls, tmp_path):
+    learn = learner(dls, tmp_path)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(2, 1e-2)
+        learn.lr_find(show_plot=False, num_it=6)
+        probs, targets = learn.get_preds()
+        assert probs.shape == (20, 10) and targets.tolist() == [list(CLASSES).index(f.parent.name) for f in dls.valid_ds.items]
+        assert learn.get_preds(ds_idx=0)[0].shape == (40, 10)
+        interpretation = Interpretation.from_learner(learn)
+        assert len(interpretation.top_losses(5)[1]) == 5
+        learn.dls = get_dls(32, 8, tiny, presize=32)
+        learn.fit(1)
+        assert learn.get_preds()[0].shape == (20, 10)
+        learn.show_results(max_n=2)
+    dls.show_batch(max_n=4)
+
+
+def test_normalize_can_be_added_and_is_undone_for_display(tiny):
+    dls = get_dls(24, 8, tiny, presize=32, seed=0, after_batch=Normalize.from_stats(*imagenet_stats))
+    assert dls.one_batch()[0].min() < 0
+    assert 0 <= dls.train.decode(dls.one_batch())[0].min()
+
+
+def test_new_files_are_decoded_as_the_stored_ones_are(tiny, copy, dls):
+    learn = learner(dls)
+    files = list(dls.valid_ds.items)
+    elsewhere = [copy/f.relative_to(tiny) for f in files]
+    with learn.no_bar():
+        stored, fresh = (learn.get_preds(dl=dls.test_dl(items))[0] for items in (files, elsewhere))
+        labelled = learn.get_preds(dl=dls.test_dl(elsewhere, with_labels=True))[1]
+        assert torch.allclose(stored, fresh, atol=1e-5)
+        assert labelled.tolist() == [list(CLASSES).index(f.parent.name) for f in elsewhere]
+        assert learn.predict(elsewhere[0])[0] in CLASSES.values()
+
+
+def test_an_exported_learner_works_without_the_store(tiny, copy, dls, tmp_path):
+    learn = learner(dls, tmp_path)
+    with learn.no_bar():
+        before = learn.get_preds()[0]
+        learn.export('model.pkl')
+        assert (tmp_path/'model.pkl').stat().st_size < 200_000
+        loaded = load_learner(tmp_path/'model.pkl')
+        with loaded.no_bar(): after = loaded.get_preds(dl=loaded.dls.test_dl(list(dls.valid_ds.items)))[0]
+    assert torch.allclose(before, after, atol=1e-5)
