@@ -145,3 +145,11 @@ def test_chapter_1_quotes_the_measured_leak():
     chapter = (ROOT/'nbs'/'01_imagenette.ipynb').read_text()
     assert len(measured['runs']) >= 3 and measured['pictures'] == 13394 and measured['date'] in chapter
     for column in ('seen', 'unseen'): assert ' | '.join(f'{run[column]:.1%}' for run in measured['runs']) in chapter
+
+
+def test_chapter_2_quotes_the_measured_loaders():
+    measured = json.loads((ROOT/'results'/'loaders.json').read_text())
+    chapter = (ROOT/'nbs'/'02_presizing.ipynb').read_text()
+    assert measured['date'] in chapter and measured['images'] == 13394
+    for row in measured['rows']:
+        if row['loader'] != 'sotatrain cold': assert f"{row['images_per_second']:,.0f} ({row['times_datablock']:.1f})" in chapter
