@@ -1,14 +1,18 @@
-"""Everything about the package stands in pyproject.toml, but for this: the wheel carries settings.ini, which the
-repository keeps at the top, where its readers look for it."""
+"""Everything about the package stands in pyproject.toml, but for this: the wheel carries settings.ini and the measured
+comparisons of results/, which the repository keeps at the top, where its readers look for them."""
 from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
 
-class WithSettings(build_py):
+class WithSettingsAndResults(build_py):
     def run(self):
         super().run()
-        if not self.editable_mode: self.copy_file('settings.ini', str(Path(self.build_lib)/'sotatrain'/'settings.ini'))
+        if self.editable_mode: return
+        for file in [Path('settings.ini'), *Path('results').glob('*/*.json')]:
+            copy = Path(self.build_lib)/'sotatrain'/file
+            self.mkpath(str(copy.parent))
+            self.copy_file(str(file), str(copy))
 
 
-setup(cmdclass={'build_py': WithSettings})
+setup(cmdclass={'build_py': WithSettingsAndResults})

@@ -15,8 +15,9 @@ import PIL
 import torch
 from fastai.vision.all import CrossEntropyLossFlat, Learner, accuracy, set_seed, xresnet18
 
-from bench.common import RESULTS, processor, write
+from bench.common import RESULTS, write
 from sotatrain.all import *
+from sotatrain.machine import processor
 
 
 def pictures_per_second(n=600, repeats=5):

@@ -12,8 +12,9 @@ import torch
 from fastai.vision.all import (
     CrossEntropyLossFlat, IntToFloatTensor, L, Learner, Resize, ToTensor, accuracy, set_seed, xresnet18)
 
-from bench.common import RESULTS, processor, write
+from bench.common import RESULTS, write
 from sotatrain.all import *
+from sotatrain.machine import processor
 
 
 def accuracies(path, seed, size=32, bs=64, epochs=5, lr=6e-3, workers=2):

@@ -2,6 +2,7 @@
 
 Modules:
 
-- `sotatrain.doodlenette`: Doodlenette: the ten classes of Imagenette drawn by code, for readers without a network."""
+- `sotatrain.doodlenette`: Doodlenette: the ten classes of Imagenette drawn by code, for readers without a network.
+- `sotatrain.experiment.store`: Measured runs as files: one JSON file for each run, `<results>/<experiment>/<recipe>-seed<n>.json`."""
 
 __version__ = "0.0.1"

@@ -3,3 +3,6 @@ from . import settings
 from .data import *
 from .doodlenette import CLASSES, doodlenette
 from .presize import *
+from .learner import *
+from .experiment import *
+from .normalize import *

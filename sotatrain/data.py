@@ -86,12 +86,12 @@ def dataset(
 ) -> Path:                          # folder with train/ and val/, checked
     """The folder of a data set, downloaded or drawn if need be.
 
-    `'imagenette'` is the 320-pixel one; `-160`, `-320` and `-full` choose. Raises what `imagenette` and
+    `'imagenette'` is the 320-pixel one; `-160`, `-320` and `-full` choose; `'doodlenette-200-100'` has 200 training and
+    100 validation pictures. Raises what `imagenette` and
     `check_dataset` raise, and `FileNotFoundError` for a name that is neither a data set nor a folder."""
-    if isinstance(source, Settings):
-        if source.data != 'doodlenette': return dataset(source.data)
-        return check_dataset(doodlenette(n_train=source.n_train, n_val=source.n_val))
-    if source == 'doodlenette': return check_dataset(doodlenette())
+    if isinstance(source, Settings): return dataset(source.source)
+    drawn = re.fullmatch(r'doodlenette(?:-(\d+)-(\d+))?', str(source))
+    if drawn: return check_dataset(doodlenette(None, *(int(n) for n in drawn.groups() if n)))
     named = re.fullmatch(r'imagenette(?:-(160|320|full))?', str(source))
     if named: return check_dataset(imagenette({'160': 160, 'full': 'full'}.get(named[1], 320)))
     if Path(source).expanduser().is_dir(): return check_dataset(Path(source).expanduser())

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['to_rgb', 'load_square', 'PresizedImages', 'fingerprint', 'crop_matrices', 'crop', 'sampling_grid', 'relight',
-           'in_parts', 'Augment', 'resize_weights', 'centre_crop', 'PresizedDL', 'get_dls']
+           'in_parts', 'Augment', 'resize_weights', 'upright_crop', 'square_windows', 'centre_crop', 'PresizedDL',
+           'get_dls']
 
 # %% ../nbs/02_presizing.ipynb #6152b339
 import hashlib
@@ -128,23 +129,28 @@ def build(cls: PresizedImages,
 
 def _decode_all(folder, root, files, side, on_error, workers, progress):
     "Fill `folder` with the array of squares and the facts about them."
-    images = np.lib.format.open_memmap(folder/'images.npy', 'w+', np.uint8, (len(files), side, side, 3))
-    def decode(row):
-        try: images[row], aspect = load_square(files[row], side)
-        except Exception as e: return e
-        return aspect
-    aspects = _in_threads(decode, range(len(files)), workers, progress)
+    aspects = _decode_into(folder/'images.npy', files, side, workers, progress)
     bad = [row for row, aspect in enumerate(aspects) if isinstance(aspect, Exception)]
     if bad and on_error == 'raise': raise ValueError(
         f"{files[bad[0]]} cannot be decoded ({aspects[bad[0]]}): remove or replace it, or build with "
         f"on_error='skip'. {len(bad)} of {len(files)} pictures are like that")
-    images.flush()
-    if bad: _drop_rows(folder/'images.npy', images, bad)
+    if bad: _drop_rows(folder/'images.npy', bad)
     names = [f.relative_to(root).as_posix() for f in files]
     keep = [row for row in range(len(files)) if row not in set(bad)]
     facts = dict(format=_FORMAT, aspects=[aspects[row] for row in keep], files=[names[row] for row in keep],
                  skipped=[names[row] for row in bad])
     (folder/'facts.json').write_text(json.dumps(facts), encoding='utf-8')
+
+def _decode_into(file, files, side, workers, progress):
+    "Write the squares of `files`; returns their aspect ratios, and an exception for each that cannot be decoded."
+    images = np.lib.format.open_memmap(file, 'w+', np.uint8, (len(files), side, side, 3))
+    def decode(row):
+        try: images[row], aspect = load_square(files[row], side)
+        except Exception as e: return e
+        return aspect
+    aspects = _in_threads(decode, range(len(files)), workers, progress)
+    images.flush()
+    return aspects
 
 def _in_threads(function, items, workers=None, progress=False):
     "`function` of each item, in order; an interruption does not wait for what has not begun."
@@ -155,11 +161,13 @@ def _in_threads(function, items, workers=None, progress=False):
             pool.shutdown(cancel_futures=True)
             raise
 
-def _drop_rows(file, images, rows):
+def _drop_rows(file, rows):
     "Write the array again without `rows`."
+    images = np.load(file, mmap_mode='r')
     kept = np.lib.format.open_memmap(file.with_name('kept.npy'), 'w+', np.uint8, (len(images) - len(rows), *images.shape[1:]))
     for new, old in enumerate(np.setdiff1d(np.arange(len(images)), rows)): kept[new] = images[old]
     kept.flush()
+    del images, kept  # Windows does not replace a file that is open
     file.with_name('kept.npy').replace(file)
 
 # %% ../nbs/02_presizing.ipynb #935f81dc
@@ -230,29 +238,37 @@ def sampling_grid(
 
 # %% ../nbs/02_presizing.ipynb #f3326a56
 def relight(
-    x: Tensor,       # n × 3 × size × size in [0, 1]; it is changed in place
+    x: Tensor,       # n × 3 × size × size in [0, 1]
     lights: Tensor,  # n × 2: factors for the brightness and the contrast
+    out: Tensor = None,  # where to put the result, if not into new memory
 ) -> Tensor:
     "Give each picture another brightness and contrast: its mean is scaled by one, what differs from the mean by the other."
     brightness, contrast = lights[:, :, None, None, None].unbind(1)
     mean = x.mean((1, 2, 3), keepdim=True)
-    return x.sub_(mean).mul_(contrast).add_(mean * brightness).clamp_(0, 1)
+    return torch.addcmul(mean * (brightness - contrast), x, contrast, out=out).clamp_(0, 1)  # (x − mean) contrast + mean brightness
 
 # %% ../nbs/02_presizing.ipynb #c79d17b0
 def in_parts(
-    function,        # from tensors with n rows to one with n rows
-    images: Tensor,  # n × side × side × 3, uint8
+    function,        # makes crops of some images, with as many rows of `others`, and puts them into `out`
+    size: int,       # side of the crops, px
+    images: Tensor,  # m × side × side × 3, uint8
+    rows: Tensor,    # n: which of the images to crop; all of them if it is None
     *others: Tensor,  # n rows each
-) -> Tensor:
-    "`function(images, *others)`, on a CPU a few pictures at a time, so that what it makes in between stays in the cache."
-    n = len(images) if images.device.type != 'cpu' else max(1, 4_000_000 // images[0].numel() // 4)  # 4 MB of floats
-    return torch.cat([function(*part) for part in zip(*(t.split(n) for t in (images, *others)))])
+) -> Tensor:         # n × 3 × size × size, float32
+    "`function(images[rows], *others, out)`, on a CPU a few pictures at a time, so that what it makes in between stays in the cache."
+    if rows is None: rows = torch.arange(len(images), device=images.device)
+    n = len(rows) if images.device.type != 'cpu' else max(1, 2_000_000 // images[0].numel() // 4)  # 2 MB of floats
+    out = torch.empty(len(rows), 3, size, size, device=images.device)
+    for start in range(0, len(rows), n):
+        part = slice(start, start + n)
+        function(images.index_select(0, rows[part]), *(t[part] for t in others), out=out[part])
+    return out
 
 # %% ../nbs/02_presizing.ipynb #8645751c
 @dataclass(frozen=True)
 class Augment:
     "Random crops of a batch, one window per picture, with a little more or less light."
-    min_scale: float = .35   # smallest area of the window, as a share of the picture's
+    min_scale: float = .75   # smallest area of the window, as a share of the picture's
     max_ratio: float = 4/3   # the window is between this much wider and this much higher than a square
     flip: float = .5         # share of pictures that are mirrored
     max_angle: float = 10.   # largest angle, degrees
@@ -276,11 +292,11 @@ class Augment:
         "Random factors for brightness and contrast: n × 2."
         return 1 + self.light * (2*torch.rand(n, 2, generator=generator) - 1)
 
-    def __call__(self, images: Tensor, aspects: Tensor, size: int, generator: torch.Generator = None) -> Tensor:
-        "Random crops of `images` (n × side × side × 3, uint8): n × 3 × size × size, float32 in [0, 1]."
-        matrices, lights = self.matrices(aspects, generator), self.lights(len(images), generator)
-        def augment(images, matrices, lights): return relight(crop(images, matrices, size), lights)
-        return in_parts(augment, images, matrices.to(images.device), lights.to(images.device))
+    def __call__(self, images: Tensor, aspects: Tensor, size: int, generator: torch.Generator = None, rows: Tensor = None) -> Tensor:
+        "Random crops of `images` (uint8, side × side × 3), of those in `rows` if given: n × 3 × size × size, float32 in [0, 1]."
+        matrices, lights = self.matrices(aspects, generator), self.lights(len(aspects), generator)
+        def augment(images, matrices, lights, out): relight(crop(images, matrices, size), lights, out)
+        return in_parts(augment, size, images, rows, matrices.to(images.device), lights.to(images.device))
 
 # %% ../nbs/02_presizing.ipynb #c3a41202
 def resize_weights(
@@ -296,20 +312,34 @@ def resize_weights(
     weights = (1 - (source - target).abs() / step.clamp(min=1)).clamp(min=0)
     return weights / weights.sum(-1, keepdim=True)
 
-def centre_crop(
-    images: Tensor,   # n × side × side × 3, uint8
-    aspects: Tensor,  # n
+def upright_crop(
+    images: Tensor,   # m × side × side × 3, uint8
+    windows: Tensor,  # n × 4: left, top, right, bottom, as shares of the stored square
     size: int,        # side of the result, px
+    rows: Tensor = None,  # n: which of the images; all of them if not given
 ) -> Tensor:          # n × 3 × size × size, float32 in [0, 1]
-    "The largest square in the middle of each true picture, antialiased."
+    "A window of each picture, antialiased."
     side = images.shape[1]
-    def crop(images, across, down):
+    left, top, right, bottom = (side * windows.to(images.device)).unbind(1)
+    def crop(images, across, down, out):
         rows = down @ images.float().flatten(2)  # n × size × (side * 3)
-        return (rows.unflatten(2, (side, 3)).permute(0, 3, 1, 2) @ across[:, None].mT).div_(255).clamp_(0, 1)
-    def weights(share):
-        margin = side * (1 - share.to(images.device)) / 2
-        return resize_weights(margin, side - margin, side, size)
-    return in_parts(crop, images, weights((1/aspects).clamp(max=1)), weights(aspects.clamp(max=1)))
+        torch.matmul(rows.unflatten(2, (side, 3)).permute(0, 3, 1, 2), across[:, None].mT, out=out).div_(255).clamp_(0, 1)
+    return in_parts(crop, size, images, rows, resize_weights(left, right, side, size), resize_weights(top, bottom, side, size))
+
+def square_windows(
+    aspects: Tensor,      # n: true width / true height
+    share: float = 1.,    # the window's side, as a share of the largest square's
+    x: float = 0.,        # its place: −1 is the picture's left edge, 0 the middle, 1 the right edge
+    y: float = 0.,        # likewise, from top to bottom
+) -> Tensor:              # n × 4, as `upright_crop` wants it
+    "Windows that are square in the true picture."
+    width, height = share * (1/aspects).clamp(max=1), share * aspects.clamp(max=1)
+    left, top = (1 - width) * (1 + x) / 2, (1 - height) * (1 + y) / 2
+    return torch.stack([left, top, left + width, top + height], 1)
+
+def centre_crop(images: Tensor, aspects: Tensor, size: int, rows: Tensor = None) -> Tensor:
+    "The largest square in the middle of each true picture, antialiased."
+    return upright_crop(images, square_windows(aspects), size, rows)
 
 # %% ../nbs/02_presizing.ipynb #112e1022
 class PresizedDL(TfmdDL):
@@ -324,10 +354,9 @@ class PresizedDL(TfmdDL):
         **kwargs,                    # more for `TfmdDL`
     ):
         self.store, self.size, self.augment, self.seed = store, size, augment or Augment(), seed
-        super().__init__(dataset, bs=bs, **{**kwargs, 'num_workers': 0})
-        self.generator = None
+        self.rows, self._targets, self.generator = store.rows(getattr(dataset, 'items', [])), None, None
+        super().__init__(dataset, bs=bs, **{**kwargs, 'num_workers': 0})  # it may take a first batch, to set up its transforms
         if seed is not None: self.rng, self.generator = random.Random(seed), torch.Generator().manual_seed(seed)
-        self.rows, self._targets = store.rows(getattr(dataset, 'items', [])), None
 
     def new(self, dataset=None, cls=None, **kwargs):
         own = dict(store=self.store, size=self.size, augment=self.augment, seed=self.seed)
@@ -337,17 +366,17 @@ class PresizedDL(TfmdDL):
 
     def do_batch(self, indices):
         "Crops and targets of the data set's items with these `indices`."
-        images, aspects = self._squares(indices)
-        if self.dataset.split_idx == 0: x = self.augment(images, aspects, self.size, self.generator)
-        else: x = centre_crop(images, aspects, self.size)
+        images, rows, aspects = self.squares(indices)
+        if self.dataset.split_idx == 0: x = self.augment(images, aspects, self.size, self.generator, rows)
+        else: x = centre_crop(images, aspects, self.size, rows)
         return TensorImage(x), *(TensorBase(y[indices]).as_subclass(type(y)) for y in self.targets)
 
-    def _squares(self, indices):
-        "The stored squares, on the device of the training; what is not stored is decoded now."
+    def squares(self, indices):
+        "Squares on the device of the training, which of them, and their aspect ratios; what is not stored is decoded now."
         rows = self.rows[indices]
-        if (rows >= 0).all(): return self.store.on(self.device, rows), self.store.aspects[rows]
+        if (rows >= 0).all(): return *self.store.on(self.device, rows), self.store.aspects[rows]
         squares, aspects = zip(*_in_threads(self._square, indices))
-        return torch.from_numpy(np.stack(squares)).to(self.device), torch.tensor(aspects, dtype=torch.float32)
+        return torch.from_numpy(np.stack(squares)).to(self.device), None, torch.tensor(aspects, dtype=torch.float32)
 
     def _square(self, index):
         item = self.dataset.items[index]
@@ -364,13 +393,14 @@ class PresizedDL(TfmdDL):
 # %% ../nbs/02_presizing.ipynb #4e5d1e2d
 @patch
 def on(self: PresizedImages, device, rows):
-    "The squares of `rows` (n × side × side × 3, uint8) on `device`; a GPU with room gets a copy of all of them, once."
+    "Squares on `device`, and the places of `rows` among them; a GPU with room gets a copy of all squares, once."
     device = torch.device(device or 'cpu')
     if device not in self._copies and _has_room(device, self.images.nbytes):
         self._copies[device] = self.images.to(device)
         print(f'{len(self):,} pictures ({self.images.nbytes/1e9:.2f} GB) are now on {device}')
-    if device in self._copies: return self._copies[device][rows.to(device)]
-    return self.images[rows].to(device)
+    if device in self._copies: return self._copies[device], rows.to(device)
+    if device.type == 'cpu': return self.images, rows
+    return self.images[rows].to(device), None
 
 def _has_room(device, needed):
     return device.type == 'cuda' and needed < torch.cuda.mem_get_info(device)[0] / 2
@@ -396,6 +426,7 @@ def get_dls(
     files = L(store.root/file for file in store.files)
     label = Categorize(vocab=class_names(path), sort=False)
     data = Datasets(files, [[PILImage.create], [parent_label, class_name, label]], splits=GrandparentSplitter(valid_name='val')(files))
+    device = torch.device(device or default_device())
     train, valid = (PresizedDL(data.subset(i), bs, store, size, tfms, seed, shuffle=i == 0, drop_last=i == 0,
-                               device=device or default_device(), after_batch=after_batch) for i in (0, 1))
-    return DataLoaders(train, valid, path=path, device=device or default_device())
+                               device=device, after_batch=after_batch) for i in (0, 1))
+    return DataLoaders(train, valid, path=path, device=device)

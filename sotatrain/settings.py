@@ -31,6 +31,11 @@ class Settings:
     def __post_init__(self):
         for name, kind in _kinds().items(): _check(name, getattr(self, name), kind)
 
+    @property
+    def source(self):
+        "The data set as `dataset` wants it, the number of drawn pictures included."
+        return f'doodlenette-{self.n_train}-{self.n_val}' if self.data == 'doodlenette' else self.data
+
     def __repr__(self):
         return '\n'.join(f'{name:<8} {getattr(self, name)}' for name in _kinds())
 

@@ -38,9 +38,9 @@ def test_dataset_by_folder_name_and_settings(tiny, monkeypatch):
     assert dataset(tiny) == dataset(str(tiny)) == tiny
     assert dataset(settings.load('smoke', data=tiny)) == tiny
     asked = []
-    monkeypatch.setattr(data, 'doodlenette', lambda **kw: asked.append(kw) or tiny)
+    monkeypatch.setattr(data, 'doodlenette', lambda *args: asked.append(args) or tiny)
     assert dataset('doodlenette') == dataset(settings.load('smoke', n_train=30, n_val=20)) == tiny
-    assert asked == [{}, dict(n_train=30, n_val=20)]
+    assert asked == [(None,), (None, 30, 20)]
 
 
 @pytest.mark.parametrize('name,size', [('imagenette', 320), ('imagenette-320', 320), ('imagenette-160', 160), ('imagenette-full', 'full')])

@@ -275,7 +275,7 @@ def test_crops_of_a_batch_differ_and_the_datablocks_do_not(tiny):
 def test_light_changes_mean_and_spread_as_asked():
     x = torch.rand(2, 3, 20, 20, generator=seeded())*.2 + .4
     mean, spread = x.mean((1, 2, 3)), x.std((1, 2, 3))
-    y = relight(x.clone(), torch.tensor([[1.1, .5], [1., 1.]]))
+    y = relight(x, torch.tensor([[1.1, .5], [1., 1.]]))
     assert torch.allclose(y.mean((1, 2, 3)), mean*torch.tensor([1.1, 1.]), atol=1e-4)
     assert torch.allclose(y.std((1, 2, 3)), spread*torch.tensor([.5, 1.]), atol=1e-4)
     assert relight(x, torch.full((2, 2), 9.)).max() <= 1
@@ -300,8 +300,10 @@ def test_centre_crop_takes_the_middle_of_the_true_picture():
 
 def test_parts_give_what_the_whole_gives():
     images, aspects = torch.randint(0, 255, (37, 300, 300, 3), dtype=torch.uint8), torch.ones(37)
-    matrices = Augment().matrices(aspects, seeded())
-    assert torch.equal(in_parts(lambda i, m: crop(i, m, 20), images, matrices), crop(images, matrices, 20))
+    matrices, some = Augment().matrices(aspects, seeded()), torch.randperm(37)[:20]
+    def cropped(images, matrices, out): out.copy_(crop(images, matrices, 20))
+    assert torch.equal(in_parts(cropped, 20, images, None, matrices), crop(images, matrices, 20))
+    assert torch.equal(in_parts(cropped, 20, images, some, matrices[:20]), crop(images[some], matrices[:20], 20))
 
 
 # --- loaders
@@ -404,3 +406,11 @@ def test_an_exported_learner_works_without_the_store(tiny, copy, dls, tmp_path):
         loaded = load_learner(tmp_path/'model.pkl')
         with loaded.no_bar(): after = loaded.get_preds(dl=loaded.dls.test_dl(list(dls.valid_ds.items)))[0]
     assert torch.allclose(before, after, atol=1e-5)
+
+
+def test_a_transform_that_sets_itself_up_sees_a_training_batch(tiny):
+    dls = get_dls(24, 8, tiny, presize=32, seed=0, after_batch=Normalize())
+    again = get_dls(24, 8, tiny, presize=32, seed=0)
+    mean, sd = dls.after_batch.fs[0].mean, dls.after_batch.fs[0].std
+    assert mean.shape == (1, 3, 1, 1) and dls.valid.after_batch.fs[0].mean is mean  # the training set's, for both
+    assert torch.allclose(dls.one_batch()[0], (again.one_batch()[0] - mean) / sd, atol=1e-5)  # and the order is as without it

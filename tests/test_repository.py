@@ -11,6 +11,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from sotatrain.experiment import stored_results
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
@@ -88,14 +90,16 @@ def wheel(tmp_path_factory):
     source.mkdir()
     for name in ('pyproject.toml', 'settings.ini', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE'): shutil.copy(ROOT/name, source)
     shutil.copytree(ROOT/'sotatrain', source/'sotatrain', ignore=shutil.ignore_patterns('__pycache__'))
+    shutil.copytree(ROOT/'results', source/'results')
     run(sys.executable, '-m', 'build', '--no-isolation', '--outdir', tmp, source, cwd=tmp)  # the wheel from the sdist
     return next(tmp.glob('*.whl'))
 
 
-def test_wheel_carries_the_settings(wheel):
+def test_wheel_carries_the_settings_and_the_measured_comparisons(wheel):
     with zipfile.ZipFile(wheel) as z:
         assert z.read('sotatrain/settings.ini') == (ROOT/'settings.ini').read_bytes()
-        assert not [n for n in z.namelist() if n.startswith(('tests', 'tools', 'nbs'))]
+        for file in ROOT.glob('results/*/*.json'): assert z.read(f'sotatrain/{file.relative_to(ROOT).as_posix()}') == file.read_bytes()
+        assert not [n for n in z.namelist() if n.startswith(('tests', 'tools', 'nbs', 'results'))]
 
 
 ALONE = '''
@@ -112,6 +116,7 @@ import sotatrain
 print()
 print(sotatrain.__file__)
 print(settings.load().profile, settings.settings_file())
+print(stored_results('imagenette-64').rows[0].name)
 print(doodlenette(n_train=10, n_val=10, progress=False))
 '''
 
@@ -120,9 +125,10 @@ def test_wheel_works_alone(wheel, tmp_path):
     "No checkout, GPU, network or notebook tools; from any folder."
     with zipfile.ZipFile(wheel) as z: z.extractall(tmp_path/'site')
     env = dict(PYTHONPATH=str(tmp_path/'site'), SOTATRAIN_CACHE=str(tmp_path/'cache'), CUDA_VISIBLE_DEVICES='', HOME=str(tmp_path), PATH='/usr/bin:/bin')
-    package, loaded, drawn = run(sys.executable, '-c', ALONE, cwd='/', env=env).strip().splitlines()[-3:]
+    package, loaded, measured, drawn = run(sys.executable, '-c', ALONE, cwd='/', env=env).strip().splitlines()[-4:]
     assert package == str(tmp_path/'site'/'sotatrain'/'__init__.py')
     assert loaded == f"cpu {tmp_path/'site'/'sotatrain'/'settings.ini'}"
+    assert measured == 'baseline'
     assert drawn.startswith(str(tmp_path/'cache')) and len(list(Path(drawn).rglob('*.JPEG'))) == 20
 
 
@@ -153,3 +159,20 @@ def test_chapter_2_quotes_the_measured_loaders():
     assert measured['date'] in chapter and measured['images'] == 13394
     for row in measured['rows']:
         if row['loader'] != 'sotatrain cold': assert f"{row['images_per_second']:,.0f} ({row['times_datablock']:.1f})" in chapter
+
+
+def test_chapter_2_quotes_the_measured_accuracies():
+    chapter = (ROOT/'nbs'/'02_presizing.ipynb').read_text()
+    ours, theirs = stored_results('imagenette-64', 'baseline', 'DataBlock').rows
+    for row in (ours, theirs): assert f'{row.mean:.1f} ± {row.sd:.1f} %' in chapter and row.n >= 3
+    low, high = (f'{-end:+.1f}'.replace('-', '−') for end in (theirs.difference.high, theirs.difference.low))
+    assert f'between {low} and {high} points' in chapter and theirs.difference.verdict == 'no difference shown'
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
+def test_stored_comparisons_are_shown_as_they_are(path):
+    "A chapter's `stored_results(…)` cell shows what is in results/ today."
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type != 'code' or not cell.source.startswith('stored_results('): continue
+        now = eval(cell.source, dict(stored_results=stored_results))
+        assert cell.outputs[0].data['text/plain'] == str(now), f'make outputs CHAPTERS={path.stem[:2]}'

@@ -1,0 +1,159 @@
+import random
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from fastai.vision.all import CrossEntropyLossFlat, DataLoader, DataLoaders, Learner, SGD, load_learner, resnet18, xresnet18
+
+from sotatrain import learner
+from sotatrain.learner import *
+from sotatrain.presize import get_dls
+from tests.networks import Net, Refuses
+
+
+@pytest.fixture
+def dls(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
+    return get_dls(24, 8, tiny, presize=32, seed=0, device='cpu')
+
+
+@pytest.fixture
+def with_bf16(monkeypatch):
+    "Pretend that every device has it: PyTorch emulates it where it has not."
+    monkeypatch.setattr(learner, 'has_bf16', lambda device: True)
+
+
+# --- networks
+
+@pytest.mark.parametrize('arch', ['xresnet18', 'resnet18', xresnet18, resnet18, Net, partial(xresnet18, sa=True), lambda num_classes: Net(num_classes)])
+def test_networks_by_name_and_by_function(arch):
+    model = make_model(arch, 7)
+    assert model.eval()(torch.rand(2, 3, 64, 64)).shape == (2, 7)
+
+
+def test_networks_of_timm():
+    pytest.importorskip('timm')
+    assert make_model('test_resnet', 7).eval()(torch.rand(2, 3, 64, 64)).shape == (2, 7)
+
+
+@pytest.mark.parametrize('arch,error,message', [
+    ('xresnet81', ValueError, 'did you mean xresnet18'), ('?', ValueError, 'choose one such as xresnet50'),
+    (lambda n: Net(n), TypeError, 'wrap it')])
+def test_unknown_networks_are_errors(arch, error, message):
+    with pytest.raises(error, match=message): make_model(arch, 7)
+
+
+def test_without_timm_the_error_says_so(monkeypatch):
+    monkeypatch.setattr(learner, '_timm', lambda: None)
+    with pytest.raises(ValueError, match='timm, which has many more, is not installed'): make_model('test_resnet', 7)
+
+
+# --- seeds
+
+def test_seeded_repeats_and_leaves_outer_chance_alone():
+    def draw(): return random.random(), np.random.rand(), torch.rand(1).item()
+    random.seed(1); np.random.seed(1); torch.manual_seed(1)
+    expected = draw()
+    random.seed(1); np.random.seed(1); torch.manual_seed(1)
+    with seeded(5): first = draw()
+    with pytest.raises(KeyError):
+        with seeded(5):
+            assert draw() == first
+            raise KeyError
+    assert draw() == expected
+
+
+def test_same_seed_same_weights(dls):
+    weights = [make_learner(dls, Net, seed=seed).model[0].weight for seed in (3, 3, 4)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+# --- bfloat16
+
+def test_bfloat16_inside_float32_outside(dls, with_bf16):
+    inside = []
+    learn = make_learner(dls, Net, seed=0)
+    learn.model[0].register_forward_hook(lambda m, i, o: inside.append(o.dtype))
+    xb = dls.one_batch()[0]
+    assert learn.model(xb).dtype == torch.float32 and inside == [torch.bfloat16]
+    assert not torch.is_autocast_enabled('cpu')
+
+
+def test_without_bf16_everything_is_float32(dls, with_bf16):
+    inside = []
+    learn = make_learner(dls, Net, bf16=False)
+    learn.model[0].register_forward_hook(lambda m, i, o: inside.append(o.dtype))
+    learn.model(dls.one_batch()[0])
+    assert inside == [torch.float32]
+
+
+def test_an_outer_autocast_stays_at_work_where_there_is_no_bf16(dls, monkeypatch):
+    monkeypatch.setattr(learner, 'has_bf16', lambda device: False)
+    inside = []
+    model = make_learner(dls, Net).model
+    model[0].register_forward_hook(lambda m, i, o: inside.append(o.dtype))
+    with torch.autocast('cpu', torch.float16): model(dls.one_batch()[0])
+    assert inside == [torch.float16]
+
+
+def test_an_error_in_the_network_leaves_autocast_off(dls, with_bf16):
+    learn = make_learner(dls, Refuses)
+    with pytest.raises(RuntimeError, match='no'): learn.model(dls.one_batch()[0])
+    assert not torch.is_autocast_enabled('cpu')
+
+
+@pytest.mark.parametrize('device', ['cpu', 'meta'])
+def test_devices_are_asked(device): assert has_bf16(device) in (True, False)
+
+
+def test_bf16_predictions_are_close_to_fp32(dls, with_bf16):
+    predictions = []
+    for bf16 in (True, False):
+        learn = make_learner(dls, Net, seed=0, bf16=bf16)
+        with learn.no_bar(): predictions.append(learn.get_preds()[0])
+    assert not torch.equal(*predictions) and torch.allclose(*predictions, atol=.02)
+
+
+# --- learners
+
+def test_a_learner_for_speed(dls):
+    learn = make_learner(dls, Net, seed=0)
+    assert isinstance(learn, Learner) and isinstance(learn.loss_func, CrossEntropyLossFlat)
+    assert learn.model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert learn.model[-1].out_features == dls.c == 10 and [m.name for m in learn.metrics] == ['accuracy']
+
+
+def test_what_make_learner_does_not_know_goes_to_learner(dls):
+    learn = make_learner(dls, Net, opt_func=SGD, wd=.3, moms=(.9, .8, .9))
+    assert learn.opt_func is SGD and learn.wd == .3
+
+
+def test_data_without_classes_are_an_error():
+    dl = DataLoader([(torch.rand(3, 8, 8), 0.)]*4, bs=2)
+    with pytest.raises(ValueError, match='dls.c = 10'): make_learner(DataLoaders(dl, dl), Net)
+
+
+def test_training_and_prediction_work(dls, tmp_path):
+    learn = make_learner(dls, Net, seed=0)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(1, 1e-2)
+        before = learn.get_preds()[0]
+        learn.export(tmp_path/'model.pkl')
+        again = load_learner(tmp_path/'model.pkl')
+        with again.no_bar(): after = again.get_preds(dl=again.dls.test_dl(dls.valid.items))[0]
+    assert torch.allclose(before, after, atol=1e-5) and torch.allclose(before.sum(1), torch.ones(20), atol=1e-4)
+
+
+# --- a loss that is no number
+
+def test_a_diverging_loss_stops_the_run_with_a_sentence(dls):
+    learn = make_learner(dls, Net, seed=0, opt_func=SGD, bf16=False)
+    with learn.no_bar(), learn.no_logging(), pytest.raises(Diverged) as error: learn.fit(3, 1e38)
+    assert str(error.value).startswith('the loss is ') and 'at a learning rate of 1e+38: try a rate ten times lower' in str(error.value)
+
+
+def test_the_learning_rate_finder_may_diverge(dls):
+    learn = make_learner(dls, Net, seed=0, opt_func=SGD, bf16=False, path=None)
+    with learn.no_bar(): learn.lr_find(start_lr=1e20, end_lr=1e38, num_it=20, stop_div=False, show_plot=False, suggest_funcs=None)
+    assert not torch.isfinite(torch.stack(learn.recorder.losses)).all()

@@ -1,0 +1,168 @@
+import pytest
+import torch
+from fastai.data.transforms import Normalize as FastaiNormalize
+from fastai.vision.all import DataLoader, DataLoaders, L, TensorImage, imagenet_stats, load_learner, resnet18, vision_learner
+from hypothesis import given, settings, strategies as st
+
+from sotatrain.data import datablock_dls
+from sotatrain.learner import make_learner
+from sotatrain.normalize import *
+from sotatrain.normalize import _stats_of_batches
+from sotatrain.presize import get_dls
+from tests.networks import Net
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch): monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
+
+
+def make_dls(tiny, *tfms, **kwargs): return get_dls(24, 8, tiny, presize=32, seed=0, device='cpu', after_batch=tfms, **kwargs)
+
+def pictures(n=6): return TensorImage(torch.rand(n, 3, 10, 12, generator=torch.Generator().manual_seed(0)))
+
+
+# --- statistics
+
+def test_stats_of_a_store_are_exact(tiny):
+    dls = make_dls(tiny)
+    pixels = dls.train.store.images[dls.train.rows].double() / 255
+    expected = pixels.mean((0, 1, 2)), pixels.std((0, 1, 2), correction=0)
+    for data in (dls, dls.train, dls.train.store):
+        for found, exact in zip(channel_stats(data), expected): assert torch.allclose(found.double(), exact, atol=6e-8, rtol=0)
+
+
+def test_validation_pictures_do_not_count(tiny):
+    dls = make_dls(tiny)
+    dls.train.store.images[dls.valid.rows] = 0
+    assert torch.equal(channel_stats(dls.train.store)[0], channel_stats(make_dls(tiny))[0])
+
+
+def test_stats_of_a_dataloader_are_of_its_own_pictures(tiny):
+    dls = make_dls(tiny)
+    assert not torch.equal(channel_stats(dls.valid)[0], channel_stats(dls.train)[0])
+
+
+def test_stats_of_other_loaders_come_from_an_epoch_of_batches(tiny):
+    dls = datablock_dls(tiny, 24, 8, presize=32, workers=0, device='cpu')
+    mean, std = channel_stats(dls)
+    assert mean.shape == std.shape == (3,) and (std > 0).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=6), st.floats(-1e4, 1e4), st.floats(1e-3, 1e3))
+def test_merged_batches_are_the_whole_in_float64(sizes, shift, scale):
+    generator = torch.Generator().manual_seed(len(sizes))
+    batches = [(shift + scale * torch.rand(n, 3, 4, 4, generator=generator, dtype=torch.float64),) for n in sizes]
+    whole = torch.cat([b for b, in batches])
+    mean, std = _stats_of_batches(batches)
+    assert torch.allclose(mean, whole.mean((0, 2, 3)), rtol=1e-12) and torch.allclose(std, whole.std((0, 2, 3), correction=0), rtol=1e-6, atol=1e-9)
+
+
+def test_nothing_to_measure_is_an_error():
+    with pytest.raises(ValueError, match='no training pictures'): _stats_of_batches([])
+
+
+# --- the transform
+
+def test_equal_to_fastais_and_back():
+    x, stats = pictures(), ([.4, .5, .6], [.2, .3, .1])
+    ours, theirs = Normalize(*stats), FastaiNormalize.from_stats(*stats, cuda=False)
+    assert torch.allclose(ours.encodes(x), theirs.encodes(x), atol=1e-6) and torch.allclose(ours.decode(ours(x)), x, atol=1e-6)
+    assert torch.equal(Normalize.from_stats(*stats)(x), ours(x)) and isinstance(ours(x), TensorImage)
+
+
+@given(st.floats(-5, 5), st.floats(.01, 10))
+def test_there_and_back(mean, std):
+    tfm, x = Normalize([mean]*3, [std]*3), pictures()
+    assert torch.allclose(tfm.decode(tfm(x)), x, atol=1e-5)
+
+
+def test_only_pictures_are_normalized():
+    tfm, y = Normalize(*imagenet_stats), torch.tensor([1, 2])
+    assert torch.equal(tfm((pictures(2), y))[1], y)
+
+
+def test_without_statistics_it_measures_the_training_set(tiny):
+    dls = make_dls(tiny, Normalize())
+    mean, std = channel_stats(make_dls(tiny))
+    for dl in dls.loaders: assert torch.equal(normalization(dl).mean.flatten(), mean) and torch.equal(normalization(dl).std.flatten(), std)
+
+
+@pytest.mark.parametrize('stats,message', [
+    (([.5]*3, None), 'give both'), (([.5]*3, [.2]*2), '3 means and 2 standard deviations'), (([.5]*3, [.2, 0, .2]), 'must be more than 0')])
+def test_impossible_statistics_are_errors(stats, message):
+    with pytest.raises(ValueError, match=message): Normalize(*stats)
+
+
+def test_show_batch_decodes(tiny):
+    shown = []
+    dls = make_dls(tiny, Normalize())
+    x = dls.decode_batch(dls.one_batch())[0][0]
+    assert 0 <= x.min() and x.max() <= 1.0001
+
+
+# --- the statistics travel
+
+def test_export_keeps_the_statistics(tiny, tmp_path):
+    dls = make_dls(tiny, Normalize())
+    learn = make_learner(dls, Net, seed=0, cbs=CheckNormalize())
+    learn.export(tmp_path/'model.pkl')
+    again = load_learner(tmp_path/'model.pkl')
+    assert torch.equal(normalization(again.dls).mean, normalization(dls).mean)
+    with learn.no_bar(), again.no_bar():
+        a, b = (l.get_preds(dl=l.dls.test_dl(dls.valid.items))[0] for l in (learn, again))
+    assert torch.allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize('tfms', [(), (Normalize([.5]*3, [.5]*3),), (FastaiNormalize.from_stats([.5]*3, [.5]*3, cuda=False),)])
+def test_other_normalization_is_refused_in_training_and_prediction(tiny, tfms):
+    learn = make_learner(make_dls(tiny, Normalize()), Net, seed=0, cbs=CheckNormalize())
+    learn.dls = make_dls(tiny, *tfms)
+    with learn.no_bar(), learn.no_logging():
+        for use in (learn.validate, learn.get_preds, lambda: learn.fit(1)):
+            with pytest.raises(ValueError, match='the network expects mean .*, and these batches come with'): use()
+
+
+def test_the_same_statistics_pass_whoever_wrote_the_transform(tiny):
+    dls = make_dls(tiny, Normalize())
+    learn = make_learner(dls, Net, seed=0, cbs=CheckNormalize())
+    tfm = normalization(dls)
+    for same in (tfm, FastaiNormalize(tfm.mean[None], tfm.std[None])):
+        learn.dls = make_dls(tiny, same)
+        with learn.no_bar(), learn.no_logging(): learn.fit(1)
+
+
+def test_unnormalized_stays_unnormalized(tiny):
+    learn = make_learner(make_dls(tiny), Net, seed=0, cbs=CheckNormalize())
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+        learn.dls = make_dls(tiny, Normalize())
+        with pytest.raises(ValueError, match='expects no normalization'): learn.fit(1)
+
+
+def test_a_pretrained_learner_loses_its_normalization_unless_watched(tiny, monkeypatch):
+    "What `vision_learner` does, with random weights in place of a download."
+    monkeypatch.setattr('torchvision._internally_replaced_utils.load_state_dict_from_url', lambda *a, **k: resnet18().state_dict())
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', lambda *a, **k: resnet18().state_dict())
+    monkeypatch.setattr('torchvision.models._api.load_state_dict_from_url', lambda *a, **k: resnet18().state_dict())
+    learn = vision_learner(make_dls(tiny), resnet18, cbs=CheckNormalize(), path=tiny)
+    assert torch.allclose(normalization(learn.dls).mean.flatten(), torch.tensor(imagenet_stats[0]))
+    old, learn.dls = learn.dls, make_dls(tiny)
+    assert normalization(learn.dls) is None  # lost, and fastai says nothing
+    with learn.no_bar(), pytest.raises(ValueError, match='no normalization'): learn.validate()
+    learn.dls = make_dls(tiny, normalization(old))
+    with learn.no_bar(): learn.validate()
+
+
+def test_normalized_batches_are_not_measured_again(tiny):
+    dls = datablock_dls(tiny, 24, 8, presize=32, workers=0, device='cpu')
+    dls.train.after_batch.add(Normalize(*imagenet_stats))
+    with pytest.raises(ValueError, match='normalized already'): channel_stats(dls)
+
+
+def test_two_normalizations_are_an_error(tiny):
+    with pytest.raises(ValueError, match='normalized 2 times'): normalization(make_dls(tiny, Normalize(*imagenet_stats), FastaiNormalize.from_stats(*imagenet_stats, cuda=False)))
+
+
+def test_an_empty_loader_has_no_statistics(tiny):
+    with pytest.raises(ValueError, match='no training pictures'): channel_stats(DataLoader([], bs=2))
