@@ -2,11 +2,11 @@
 import json
 from pathlib import Path
 
+from sotatrain.cache import write_whole
+
 RESULTS = Path(__file__).resolve().parent.parent/'results'
 
 
 def write(result, file):
     "Replace the results file in one step."
-    draft = file.with_suffix('.draft')
-    draft.write_text(json.dumps(result, indent=1) + '\n')
-    draft.replace(file)
+    write_whole(file, json.dumps(result, indent=1) + '\n')

@@ -2,9 +2,8 @@
 
 All give training batches of the same pictures at the same size: float images of shape N×3×size×size in [0, 1], on
 the CPU. Those that presize use the same side, `--ratio` times the size; `datablock 2x` uses twice the size, as is
-customary (and as chapter 1 does). Each measurement has a process of its own, so
-that its memory is its own too; and the loaders take turns, so that the noise of a shared machine hits all of them
-alike. Kornia is no part of the course (`pip install kornia` brings it); without it, its rows are missing.
+customary (and as chapter 1 does). Each measurement has a process of its own, so that its memory is its own too; and the
+loaders take turns, so that the noise of a shared machine hits all of them alike. Kornia is no part of the course (`pip install kornia` brings it); without it, its rows are missing.
 
 Does everything run? `python -m bench.loaders --sizes 64 --seconds 1 --repeats 1 --results check.json` tells it within
 a minute, and leaves results/loaders.json as it is."""

@@ -1,8 +1,8 @@
-"""Folders that take long to make: made once, and whole or not at all."""
-import contextlib, os, shutil, tempfile, time
+"""Folders and files that are made whole or not at all."""
+import contextlib, os, shutil, tempfile, time, uuid
 from pathlib import Path
 
-__all__ = ['cache_folder', 'new_folder']
+__all__ = ['cache_folder', 'new_folder', 'write_whole']
 
 
 def cache_folder() -> Path:
@@ -42,3 +42,13 @@ def _remove_leftovers(path, age=24*3600):
     for draft in path.parent.glob(_prefix(path) + '*'):
         with contextlib.suppress(OSError):  # its process may remove it at this very moment
             if time.time() - draft.stat().st_mtime > age: shutil.rmtree(draft)
+
+
+def write_whole(file: Path, text: str):
+    "Write `text` into `file`, or replace it, in one step: whoever reads it finds the old text or the new one."
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f'.{file.name}-{uuid.uuid4().hex}.draft')  # a name of its own for each writer
+    try:
+        draft.write_text(text, encoding='utf-8')
+        os.replace(draft, file)
+    finally: draft.unlink(missing_ok=True)

@@ -224,7 +224,7 @@ def test_half_a_file_is_an_error(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(store.os, 'replace', lambda *a: (_ for _ in ()).throw(OSError('disk full')))
+    monkeypatch.setattr('sotatrain.cache.os.replace', lambda *a: (_ for _ in ()).throw(OSError('disk full')))
     with pytest.raises(OSError): store.write(fake_run(), tmp_path/'run.json')
     assert not [*tmp_path.iterdir()]
 

@@ -7,14 +7,14 @@ from difflib import get_close_matches
 from functools import lru_cache, partial
 from math import inf
 
-from fastai.vision.all import Callback, Transform, nn
+from fastai.vision.all import Callback, Learner, Transform, nn
 from fastai.losses import BaseLoss
 
 from ..presize import Augment
 
 __all__ = ['Recipe']
 
-SCHEDULES = 'one_cycle', 'flat_cos', 'constant'
+SCHEDULES = {'one_cycle': Learner.fit_one_cycle, 'flat_cos': Learner.fit_flat_cos, 'constant': Learner.fit}
 LOADERS = 'presized', 'datablock'
 ONE_STAGE = dict(size=128, epochs=5, bs=64, lr=3e-3)
 

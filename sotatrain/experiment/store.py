@@ -4,10 +4,10 @@ A file is written in one step when its run is over, so nothing is ever half ther
 experiment at the same time do not disturb each other."""
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..cache import write_whole
 from .recipe import Recipe
 
 __all__ = ['Run', 'results_folder', 'experiments', 'load_runs']
@@ -79,23 +79,7 @@ def read(file: Path) -> Run:
 
 def write(run: Run, file: Path):
     "Store a run in one step."
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({'format': FORMAT} | asdict(run), indent=1)
-    with tempfile.NamedTemporaryFile('w', encoding='utf-8', dir=file.parent, prefix='.', suffix='.draft', delete=False) as draft:
-        try:
-            draft.write(text + '\n')
-            draft.close()
-            os.chmod(draft.name, 0o666 & ~_umask())  # a temporary file is nobody else's to read
-            os.replace(draft.name, file)
-        except BaseException:
-            draft.close()
-            os.unlink(draft.name)
-            raise
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    write_whole(file, json.dumps({'format': FORMAT} | asdict(run), indent=1) + '\n')
 
 
 def file_of(recipe: Recipe, seed: int, experiment: str, folder: Path = None) -> Path:

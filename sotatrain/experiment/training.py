@@ -14,7 +14,7 @@ from ..machine import conditions
 from ..presize import Augment, get_dls
 from . import store
 from .comparison import Comparison
-from .recipe import Recipe
+from .recipe import SCHEDULES, Recipe
 from .store import Run
 
 __all__ = ['learner_of', 'train', 'compare']
@@ -105,8 +105,6 @@ def _train(recipe, seed, path, facts, device, bar, position=0):
         except Diverged as e: return Run(**about, epochs=watch.epochs, error=str(e))
         return Run(**about, epochs=watch.epochs, accuracy=_accuracy(learn, recipe, watch), **watch.totals())
 
-
-SCHEDULES = {'one_cycle': Learner.fit_one_cycle, 'flat_cos': Learner.fit_flat_cos, 'constant': Learner.fit}
 
 def _fit_stages(learn, recipe, watch, *for_dls):
     for i, stage in enumerate(recipe.all_stages):
