@@ -6,3 +6,5 @@ from .presize import *
 from .learner import *
 from .experiment import *
 from .normalize import *
+from .resizing import *
+from .tta import *

@@ -52,7 +52,7 @@ def fake_run(name='baseline', seed=0, accuracy=.5, position=0, error=None, **cha
     return Run(**{**facts, 'recipe': Recipe(**SMALL | {'name': name}), 'seed': seed, 'error': error, 'position': position, **numbers, **changes})
 
 
-def measured(run): return [{k: v for k, v in epoch.items() if k != 'seconds'} for epoch in run.epochs], run.accuracy
+def measured(run): return run.calibration_error, [{k: v for k, v in epoch.items() if k not in ('seconds', 'images_per_second')} for epoch in run.epochs], run.accuracy
 
 
 # --- recipes
@@ -97,6 +97,8 @@ STAGE = dict(size=32, epochs=1, bs=8, lr=.1)
     (dict(stages=[STAGE], size=64), 'size=64 contradicts stages'), (dict(stages=[STAGE], lr=.1), 'lr=0.1 contradicts stages'),
     (dict(stages=[{'size': 32}]), r'stages\[0\] lacks epochs, bs, lr'), (dict(stages=[STAGE | {'sise': 3}]), "no 'sise'; did you mean 'size'"),
     (dict(stages=[STAGE, STAGE | {'bs': 0}]), r'stages\[1\]: bs=0'), (dict(size=64, presize=32), 'presize=32 is smaller than the size 64'),
+    (dict(tta={'view': 'flip'}), "tta: there is no 'view'; did you mean 'views'"), (dict(tta={'views': 'x'}), "views='x': choose one of random"), (dict(tta={'n': -1}), 'n=-1'),
+    (dict(loader='datablock', tta={'n': 4}), "tta contradicts loader='datablock'"),
     (dict(loader='datablock', augment={'flip': 0}), "augment contradicts loader='datablock'"), (dict(bf16='yes'), "bf16='yes'")])
 def test_bad_fields_are_errors_that_name_them(fields, message):
     with pytest.raises((ValueError, TypeError), match=message): Recipe.from_dict(fields)
@@ -267,7 +269,7 @@ def test_a_real_network_repeats_itself():
 
 def test_a_run_says_what_it_measured(recipes, tiny_network):
     run = train(replace(recipes[0], epochs=2), progress=False)
-    assert len(run.epochs) == 2 and set(run.epochs[0]) == {'stage', 'train_loss', 'valid_loss', 'accuracy', 'seconds'}
+    assert len(run.epochs) == 2 and set(run.epochs[0]) == {'stage', 'size', 'train_loss', 'valid_loss', 'accuracy', 'seconds', 'images_per_second'}
     assert run.accuracy == run.epochs[-1]['accuracy'] and run.seconds > 0 and run.images_per_second > 0 and run.peak_memory_mb > 50
     assert run.data == dict(folder=run.data['folder'], train=20, val=10)
     assert re.match(r'20\d\d-\d\d-\d\dT', run.conditions['date']) and torch.__version__.startswith(run.conditions['versions']['torch'])
@@ -280,9 +282,41 @@ def test_every_field_of_a_recipe_reaches_the_run(tiny_network):
                     cbs={'GradientClip': {'max_norm': .5}}, augment={'flip': 0.}, batch_tfms={'Normalize': {'mean': None, 'std': None}}, tta={'n': 1})
     learn = training.learner_of(recipe)
     assert learn.wd == .2 and learn.loss_func.func.eps == .3 and learn.gradient_clip.max_norm == .5 and learn.opt_func.keywords == {'mom': .5}
-    assert learn.dls.train.size == 16 and learn.dls.train.bs == 10 and learn.dls.train.augment.flip == 0
+    assert learn.dls.train.size == 24 and learn.dls.train.bs == 5 and learn.dls.train.augment.flip == 0
     run = train(recipe, progress=False)
     assert [epoch['stage'] for epoch in run.epochs] == [0, 1, 1] and 0 <= run.accuracy <= 1
+
+
+def test_a_stage_may_have_a_schedule_of_its_own(tiny_network):
+    stages = [dict(size=16, epochs=1, bs=10, lr=1e-3), dict(size=24, epochs=2, bs=10, lr=1e-3, schedule='fine_tune')]
+    run = train(Recipe(data='doodlenette-20-10', stages=stages), progress=False)
+    assert [(epoch['stage'], epoch['size']) for epoch in run.epochs] == [(0, 16), (1, 24), (1, 24)]
+    with pytest.raises(ValueError, match="schedule='x': choose one of"): Recipe(stages=[STAGE | {'schedule': 'x'}])
+
+
+def test_a_size_that_grows(recipes, tiny_network):
+    run = train(replace(recipes[0], size=32, presize=32, epochs=4, cbs={'ProgressiveResize': {'small': 16}}), progress=False)
+    sizes = [epoch['size'] for epoch in run.epochs]
+    assert sizes == sorted(sizes) and sizes[0] < 32 and sizes[-1] == 32
+
+
+def test_recipes_that_differ_in_tta_share_a_training(recipes, tiny_network, tmp_path, monkeypatch, capsys):
+    first = recipes[0]
+    ways = [first, replace(first, name='corners', tta={'views': 'five_crop'}), replace(first, name='flip', tta={'views': 'flip', 'beta': .5}), recipes[1]]
+    alone = [train(recipe, 1, progress=False) for recipe in ways]
+    trained, fit = [], training._fit
+    monkeypatch.setattr(training, '_fit', lambda learn, recipe, *rest: trained.append(recipe.name) or fit(learn, recipe, *rest))
+    together = compare(ways, range(2), 'x', folder=tmp_path)
+    assert trained == ['baseline', 'fast']*2 and '100.00% [12/12' in capsys.readouterr().out  # 2 + 1 batches for each training
+    assert [measured(run) for run in together.runs if run.seed == 1] == [*map(measured, alone)]
+    (tmp_path/'x'/'flip-seed1.json').unlink()
+    again = compare(ways, range(2), 'x', folder=tmp_path, progress=False)
+    assert trained[4:] == ['flip'] and [*map(measured, again.runs)] == [*map(measured, together.runs)]
+
+
+def test_a_run_says_how_well_it_is_calibrated(recipes, tiny_network):
+    plain, corners = (train(replace(recipes[0], tta=tta), progress=False).calibration_error for tta in (None, {'views': 'five_crop'}))
+    assert 0 <= plain <= 1 and plain != corners
 
 
 def test_the_reference_pipeline(recipes, tiny_network):
@@ -299,15 +333,14 @@ def test_comparing_takes_the_same_seeds(recipes, tiny_network):
 @pytest.mark.parametrize('stop_after', [1, 2, 3])
 def test_resumed_equals_uninterrupted(recipes, tiny_network, tmp_path, monkeypatch, stop_after):
     whole = compare(recipes, range(2), 'whole', folder=tmp_path, progress=False)
-    carry_out, done = training._train, []
-    def interrupted(*args, **kwargs):
+    fit, done = training._fit, []
+    def interrupted(*args):
         if len(done) == stop_after: raise KeyboardInterrupt
-        done.append(carry_out(*args, **kwargs))
-        return done[-1]
-    monkeypatch.setattr(training, '_train', interrupted)
+        done.append(fit(*args))
+    monkeypatch.setattr(training, '_fit', interrupted)
     with pytest.raises(KeyboardInterrupt): compare(recipes, range(2), 'parts', folder=tmp_path, progress=False)
     assert len(load_runs('parts', tmp_path)) == stop_after  # what was finished is kept
-    monkeypatch.setattr(training, '_train', carry_out)
+    monkeypatch.setattr(training, '_fit', fit)
     parts = compare(recipes, range(2), 'parts', folder=tmp_path, progress=False)
     assert [*map(measured, parts.runs)] == [*map(measured, whole.runs)]
     assert [row.difference for row in parts.rows] == [row.difference for row in whole.rows]
@@ -315,7 +348,7 @@ def test_resumed_equals_uninterrupted(recipes, tiny_network, tmp_path, monkeypat
 
 def test_finished_runs_are_not_repeated(recipes, tiny_network, tmp_path, monkeypatch):
     first = compare(recipes, range(1), 'x', folder=tmp_path, progress=False)
-    monkeypatch.setattr(training, '_train', None)
+    monkeypatch.setattr(training, '_fit', None)
     assert compare(recipes, range(1), 'x', folder=tmp_path, progress=False).runs == first.runs
 
 

@@ -5,16 +5,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from math import inf
 
 from fastai.vision.all import Callback, Learner, Transform, nn
 from fastai.losses import BaseLoss
 
+from ..checks import choice, number, optional, rate, whole
 from ..presize import Augment
 
 __all__ = ['Recipe']
 
-SCHEDULES = {'one_cycle': Learner.fit_one_cycle, 'flat_cos': Learner.fit_flat_cos, 'constant': Learner.fit}
+def _fine_tune(learn, epochs, lr, cbs=None):
+    "fastai's `fine_tune`; the epoch that it adds is counted as one of `epochs`."
+    if epochs < 2: raise ValueError(f"fine_tune in {epochs} epoch: it needs 2 or more, because its first one is a fit of its own")
+    learn.fine_tune(epochs - 1, lr, cbs=cbs)
+
+SCHEDULES = {'one_cycle': Learner.fit_one_cycle, 'flat_cos': Learner.fit_flat_cos, 'constant': Learner.fit, 'fine_tune': _fine_tune}
 LOADERS = 'presized', 'datablock'
 ONE_STAGE = dict(size=128, epochs=5, bs=64, lr=3e-3)
 
@@ -32,17 +37,17 @@ class Recipe:
     epochs: int = None            # 5 if there are no stages
     bs: int = None                # pictures in a batch; 64 if there are no stages
     lr: float = None              # the schedule's highest learning rate; 0.003 if there are no stages
-    stages: list = field(default_factory=list)  # instead of these four: a dict with all four for each stage, in order
+    stages: list = field(default_factory=list)  # instead of these four: a dict with all four for each stage, in order, and perhaps its schedule
     presize: int = None           # side of the stored squares, px; see `get_dls`
     loader: str = 'presized'      # presized: `get_dls`; datablock: `datablock_dls`
-    schedule: str = 'one_cycle'   # of the rate within a stage: one_cycle, flat_cos or constant
+    schedule: str = 'one_cycle'   # of the rate within a stage: one_cycle, flat_cos, constant or fine_tune
     opt: dict = field(default_factory=lambda: {'Adam': {}})
     wd: float = None              # weight decay; fastai's default if not given
     loss: dict = field(default_factory=lambda: {'CrossEntropyLossFlat': {}})
     augment: dict = field(default_factory=dict)     # parameters of `Augment`
     batch_tfms: dict = field(default_factory=dict)  # transforms of batches, such as `Normalize`
     cbs: dict = field(default_factory=dict)         # callbacks
-    tta: dict = None              # test-time augmentation with these parameters; none if not given
+    tta: dict = None              # test-time augmentation with these parameters (see `tta`); none if not given
     bf16: bool = True             # compute in bfloat16 where the device can
 
     def __post_init__(self):
@@ -71,7 +76,7 @@ class Recipe:
         if self.presize < largest: raise ValueError(f"presize={self.presize} is smaller than the size {largest}: make it at least {largest}")
 
     def _check_datablock(self):
-        for name in ('augment', 'batch_tfms'):
+        for name in ('augment', 'batch_tfms', 'tta'):
             if getattr(self, name): raise ValueError(f"{name} contradicts loader='datablock', which has transforms of its own: remove one of the two")
 
     @property
@@ -177,18 +182,6 @@ def _check_json(where, value):
     if not same: raise TypeError(f"{where}: {value!r} cannot be stored as JSON: use numbers, text, lists and dicts with text keys")
 
 
-def _whole(name, value):
-    if isinstance(value, bool) or not isinstance(value, int): raise TypeError(f"{name}={value!r}: it must be a whole number")
-    if value < 1: raise ValueError(f"{name}={value}: it must be 1 or more")
-
-def _number(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)): raise TypeError(f"{name}={value!r}: it must be a number")
-    if not 0 <= value < inf: raise ValueError(f"{name}={value}: it must be at least 0, and finite")
-
-def _rate(name, value):
-    _number(name, value)
-    if value == 0: raise ValueError(f"{name}=0: nothing would be learned; it must be more than 0")
-
 def _text(name, value):
     if not isinstance(value, str) or not value.strip(): raise TypeError(f"{name}={value!r}: it must be text, and not empty")
 
@@ -197,26 +190,26 @@ def _file_name(name, value):
     if set(value) & set('/\\:*?"<>|\n\t') or value.startswith('.'):
         raise ValueError(f"{name}={value!r}: files are named after it, so it must not contain any of / \\ : * ? \" < > | or begin with a dot")
 
-def _choice(choices, name, value):
-    if value not in choices: raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, choices))}")
-
 def _parameters_of(function, name, value):
     if not isinstance(value, Mapping): raise TypeError(f"{name}={value!r}: write it as {{'parameter': value}}")
-    if function: _check_known(name, value, [*inspect.signature(function).parameters])
+    _check_known(name, value, [*inspect.signature(function).parameters])
     _check_json(name, value)
 
-def _optional(check): return lambda name, value: value is None or check(name, value)
+def _check_tta(name, value):
+    from ..tta import check_tta  # a later chapter's, which builds on this package
+    _parameters_of(check_tta, name, value)
+    check_tta(**value)
 
 def _check_stage(name, stage):
-    _check_known(name, stage, [*ONE_STAGE])
+    _check_known(name, stage, [*ONE_STAGE, 'schedule'])
     missing = [key for key in ONE_STAGE if key not in stage]
     if missing: raise ValueError(f"{name} lacks {', '.join(missing)}: each stage has {', '.join(ONE_STAGE)}")
     for key, value in stage.items(): CHECKS[key](f'{name}: {key}', value)
 
 
 CHECKS = {
-    'name': _file_name, 'data': _text, 'arch': _text, 'size': _optional(_whole), 'epochs': _optional(_whole),
-    'bs': _optional(_whole), 'lr': _optional(_rate), 'presize': _optional(_whole), 'schedule': partial(_choice, SCHEDULES), 'loader': partial(_choice, LOADERS),
-    'opt': _check_one_named, 'wd': _optional(_number), 'loss': _check_one_named, 'augment': partial(_parameters_of, Augment),
-    'batch_tfms': _check_named, 'cbs': _check_named, 'tta': _optional(partial(_parameters_of, None)),
-    'bf16': partial(_choice, (True, False))}
+    'name': _file_name, 'data': _text, 'arch': _text, 'size': optional(whole), 'epochs': optional(whole),
+    'bs': optional(whole), 'lr': optional(rate), 'presize': optional(whole), 'schedule': partial(choice, SCHEDULES), 'loader': partial(choice, LOADERS),
+    'opt': _check_one_named, 'wd': optional(number), 'loss': _check_one_named, 'augment': partial(_parameters_of, Augment),
+    'batch_tfms': _check_named, 'cbs': _check_named, 'tta': optional(_check_tta),
+    'bf16': partial(choice, (True, False))}

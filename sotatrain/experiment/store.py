@@ -24,6 +24,7 @@ class Run:
     conditions: dict          # hardware, versions, precision, date (UTC)
     epochs: list              # for each: stage, train_loss, valid_loss, accuracy, seconds
     accuracy: float = None    # of the validation pictures, at the end; with TTA if the recipe says so
+    calibration_error: float = None  # likewise: the expected calibration error
     seconds: float = None     # training and validation
     images_per_second: float = None  # in training
     peak_memory_mb: float = None     # of the GPU's memory that tensors took, or of the process without one

@@ -1,11 +1,9 @@
 """Carrying recipes out: `train` for one run, `compare` for several recipes from several seeds."""
 import math
+from importlib import import_module
 from pathlib import Path
-from time import perf_counter
 
-import psutil
-import torch
-from fastai.vision.all import Callback, Learner, noop
+from fastai.vision.all import Learner
 from fastprogress import progress_bar
 
 from ..data import SPLITS, datablock_dls, dataset, image_files
@@ -14,8 +12,9 @@ from ..machine import conditions
 from ..presize import Augment, get_dls
 from . import store
 from .comparison import Comparison
-from .recipe import SCHEDULES, Recipe
+from .recipe import Recipe
 from .store import Run
+from .watch import Watch
 
 __all__ = ['learner_of', 'train', 'compare']
 
@@ -26,21 +25,24 @@ def learner_of(
     data: Path = None,  # folder with train/ and val/; `recipe.data` if not given
     device=None,        # fastai's default if not given
 ) -> Learner:
-    "An untrained `Learner` with what a recipe asks for; its data are those of the first stage."
-    return _learner(recipe, seed, dataset(data or recipe.data), device, recipe.make('batch_tfms'))
+    "An untrained `Learner` with what a recipe asks for; its data are those of the last stage."
+    return _learner(recipe, seed, _data(recipe, dataset(data or recipe.data), seed, device)[-1])
 
 
-def _learner(recipe, seed, path, device, batch_tfms):
-    dls = _dls(recipe, recipe.all_stages[0], path, seed, device, batch_tfms)
+def _learner(recipe, seed, dls):
     wd = {} if recipe.wd is None else {'wd': recipe.wd}
     return make_learner(dls, recipe.arch, recipe.make('loss'), recipe.make('cbs'), seed=seed, bf16=recipe.bf16,
                         opt_func=recipe.make('opt'), **wd)
 
 
-def _dls(recipe, stage, path, seed, device, batch_tfms):
-    if recipe.loader == 'datablock': return datablock_dls(path, stage['size'], stage['bs'], presize=recipe.presize, device=device)
-    return get_dls(stage['size'], stage['bs'], path, presize=recipe.presize, tfms=Augment(**recipe.augment), device=device,
-                   seed=seed, after_batch=batch_tfms or None)
+def _data(recipe, path, seed, device):
+    "`DataLoaders` for each stage."
+    batch_tfms = recipe.make('batch_tfms')  # once: what they measure in the first stage holds for all
+    def make(size, bs, **_):
+        if recipe.loader == 'datablock': return datablock_dls(path, size, bs, presize=recipe.presize, device=device)
+        return get_dls(size, bs, path, presize=recipe.presize, tfms=Augment(**recipe.augment), device=device, seed=seed,
+                       after_batch=batch_tfms or None)
+    return [make(**stage) for stage in recipe.all_stages]
 
 
 def train(
@@ -52,8 +54,8 @@ def train(
 ) -> Run:
     "One run. A loss that diverges makes a failed `Run`; everything else that goes wrong is raised."
     path = dataset(data or recipe.data)
-    about = _facts(path)
-    return _train(recipe, seed, path, about, device, _Progress(_steps(recipe, about), progress))
+    facts = _facts(path)
+    return _Training(recipe, seed, path, facts, device, _Progress(_steps(recipe, facts), progress)).run(recipe)
 
 
 def compare(
@@ -68,18 +70,22 @@ def compare(
     """Train each recipe from each seed, and say whether they differ.
 
     With an `experiment`, each run is stored as soon as it is over. Called again, after Ctrl-C or with more seeds, it
-    trains what is missing only. Raises `ValueError` if two recipes share a name, or a stored run is of another recipe."""
+    trains what is missing only. Neighbours that differ in nothing but their TTA share one training. Raises `ValueError`
+    if two recipes share a name, or a stored run is of another recipe."""
     recipes, seeds = list(recipes), list(seeds)
     _check_distinct([r.name for r in recipes], seeds)
     paths = {r.data: dataset(data or r.data) for r in recipes}
     facts = {name: _facts(path) for name, path in paths.items()}
     jobs = [(recipe, seed, store.finished(recipe, seed, facts[recipe.data], experiment, folder) if experiment else None)
             for seed in seeds for recipe in recipes]  # seed by seed, so that an interruption leaves whole pairs
-    bar = _Progress(sum(_steps(recipe, facts[recipe.data]) for recipe, _, run in jobs if run is None), progress)
-    runs = []
+    trainings = [recipe for previous, recipe in _missing(jobs) if not previous or not _same_training(previous, recipe)]
+    bar = _Progress(sum(_steps(recipe, facts[recipe.data]) for recipe in trainings), progress)
+    runs, training = [], None
     for recipe, seed, run in jobs:
         if run is None:
-            run = _train(recipe, seed, paths[recipe.data], facts[recipe.data], device, bar, position=recipes.index(recipe))
+            if not training or training.seed != seed or not _same_training(training.recipe, recipe):
+                training = _Training(recipe, seed, paths[recipe.data], facts[recipe.data], device, bar)
+            run = training.run(recipe, recipes.index(recipe))
             if experiment: store.write(run, store.file_of(recipe, seed, experiment, folder))
         runs.append(run)
     return Comparison(runs)
@@ -92,30 +98,51 @@ def _check_distinct(names, seeds):
         if double is not None: raise ValueError(f"two {what} {double!r}: each needs one of its own")
 
 
-def _train(recipe, seed, path, facts, device, bar, position=0):
-    with seeded(seed):
-        batch_tfms = recipe.make('batch_tfms')  # once: what they measure in the first stage holds for all
-        learn = _learner(recipe, seed, path, device, batch_tfms)
+def _missing(jobs):
+    "Pairs of the recipes that are to be run; the first of each is None where a seed begins."
+    previous, previous_seed = None, None
+    for recipe, seed, run in jobs:
+        if run is not None: continue
+        yield (previous if seed == previous_seed else None), recipe
+        previous, previous_seed = recipe, seed
+
+def _same_training(a, b): return a.differences(b).keys() <= {'tta'}
+
+
+class _Training:
+    "A training that is over. Recipes that differ in their TTA only can share it."
+    def __init__(self, recipe, seed, path, facts, device, bar):
+        self.recipe, self.seed, self.watch, self.error = recipe, seed, Watch(bar.step), None
         bar.comment(f'{recipe.name}, seed {seed}')
-        watch = Watch(bar.step)
-        precision = 'bf16' if recipe.bf16 and has_bf16(learn.dls.device) else 'fp32'
-        about = dict(recipe=recipe, seed=seed, data=facts, conditions=conditions(learn.dls.device, precision), position=position)
-        try:
-            with learn.no_bar(), learn.no_logging(): _fit_stages(learn, recipe, watch, path, seed, device, batch_tfms)
-        except Diverged as e: return Run(**about, epochs=watch.epochs, error=str(e))
-        return Run(**about, epochs=watch.epochs, accuracy=_accuracy(learn, recipe, watch), **watch.totals())
+        with seeded(seed):
+            data = _data(recipe, path, seed, device)
+            self.learn = _learner(recipe, seed, data[-1])
+            precision = 'bf16' if recipe.bf16 and has_bf16(data[-1].device) else 'fp32'
+            self.about = dict(seed=seed, data=facts, conditions=conditions(data[-1].device, precision))
+            try:
+                with self.learn.no_bar(), self.learn.no_logging(): _fit(self.learn, recipe, data, self.watch)
+            except Diverged as e: self.error = str(e)
+
+    def run(self, recipe, position=0) -> Run:
+        about = self.about | dict(recipe=recipe, position=position, epochs=self.watch.epochs)
+        if self.error: return Run(**about, error=self.error)
+        with self.learn.no_bar():
+            predictions = self.learn.get_preds() if recipe.loader == 'datablock' else _later('tta').tta(self.learn, **recipe.tta or {'n': 0})
+        return Run(**about, **_quality(*predictions), **self.watch.totals())
 
 
-def _fit_stages(learn, recipe, watch, *for_dls):
-    for i, stage in enumerate(recipe.all_stages):
-        if i: learn.dls = _dls(recipe, stage, *for_dls)
-        SCHEDULES[recipe.schedule](learn, stage['epochs'], stage['lr'], cbs=watch)
+def _fit(learn, recipe, data, watch):
+    resizing, data = _later('resizing'), iter(data)
+    stages = [resizing.Stage(**{'schedule': recipe.schedule} | stage) for stage in recipe.all_stages]
+    resizing.fit_progressive(learn, lambda size, bs: next(data), stages, watch=watch)
 
+def _later(module):
+    "A module of a later chapter, which builds on this package: so it is loaded when it is needed."
+    return import_module(f'sotatrain.{module}')
 
-def _accuracy(learn, recipe, watch):
-    if recipe.tta is None: return watch.epochs[-1]['accuracy']
-    with learn.no_bar(), learn.no_logging(): probabilities, targets = learn.tta(**recipe.tta)
-    return _round((probabilities.argmax(-1) == targets).float().mean())
+def _quality(probabilities, targets):
+    right = probabilities.argmax(-1) == targets
+    return dict(accuracy=_round(right.float().mean()), calibration_error=_round(_later('tta').calibration_error(probabilities, targets)))
 
 
 def _facts(path):
@@ -140,47 +167,6 @@ class _Progress:
     def step(self):
         self.done += 1
         if self.bar: self.bar.update(self.done)
-
-
-class Watch(Callback):
-    "Takes down what a run's record needs: each epoch's metrics, times, memory."
-    order = 70  # after the `Recorder`
-
-    def __init__(self, step=noop):
-        self.step, self.stage, self.epochs = step, -1, []
-        self.seconds = self.train_seconds = self.images = self.peak = 0
-
-    def before_fit(self):
-        self.stage += 1
-        self.start = perf_counter()
-        if self.on_gpu: torch.cuda.reset_peak_memory_stats(self.dls.device)
-
-    def before_epoch(self): self.epoch_start = perf_counter()
-    def before_train(self): self.train_start = perf_counter()
-    def after_train(self): self.train_seconds += perf_counter() - self.train_start
-
-    def after_batch(self):
-        if self.training: self.images += len(self.yb[0])
-        self.peak = max(self.peak, self.memory())
-        self.step()
-
-    def after_epoch(self):
-        names = ('train_loss', 'valid_loss', 'accuracy')
-        self.epochs.append(dict(stage=self.stage, **{name: _round(value) for name, value in zip(names, self.recorder.log[1:])},
-                                seconds=round(perf_counter() - self.epoch_start, 2)))
-
-    def after_fit(self): self.seconds += perf_counter() - self.start
-
-    @property
-    def on_gpu(self): return self.dls.device.type == 'cuda'
-
-    def memory(self):
-        "Bytes: on a GPU the most that tensors ever took, elsewhere what the process takes now."
-        return torch.cuda.max_memory_allocated(self.dls.device) if self.on_gpu else psutil.Process().memory_info().rss
-
-    def totals(self):
-        return dict(seconds=round(self.seconds, 2), images_per_second=round(self.images / self.train_seconds, 1),
-                    peak_memory_mb=round(self.peak / 1e6))
 
 
 def _round(number): return round(float(number), 6)
