@@ -1,7 +1,7 @@
 # Two commands do everything on a machine with Python 3.10 or later, make and git: `make course` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-BENCH ?= loaders doodlenette
+BENCH ?= loaders tta doodlenette
 
 # What fastai's own imports say about today's torch and pandas is not about anything a reader does.
 export PYTHONWARNINGS := ignore:`torch.jit.script` is deprecated,ignore:The 'mode.chained_assignment' option

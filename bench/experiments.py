@@ -13,15 +13,22 @@ def staged(first, *stages):
     one = {name: getattr(first, name) for name in ('size', 'epochs', 'bs', 'lr')}
     return replace(first, **dict.fromkeys(one), stages=[one | stage for stage in stages])
 
-def progressive(first, small, all_small, early, late, growing, end):
-    "All epochs at the recipe's size, `all_small` at a small one, `early` and then `late` ones in stages, `growing` with a size that has grown at `end`."
-    begin, rest = dict(size=small, epochs=early), dict(epochs=late, lr=first.lr / 2)
+def progressive(first, small, all_small, early, late, growing, begin, end):
+    "All epochs at the recipe's size, `all_small` at a small one, `early` and then `late` ones in stages, `growing` with a size that grows from `begin` to `end`."
+    first_stage, second = dict(size=small, epochs=early), dict(epochs=late, lr=first.lr / 2)
     return [
         replace(first, name=f'{first.size} px'),
         replace(first, name=f'{small} px', size=small, epochs=all_small),
-        replace(staged(first, begin, rest), name='stages'),
-        replace(staged(first, begin, rest | {'schedule': 'fine_tune'}), name='stages, fine_tune'),
-        replace(first, name='growing', epochs=growing, cbs={'ProgressiveResize': {'small': small, 'end': end}})]
+        replace(staged(first, first_stage, second), name='stages'),
+        replace(staged(first, first_stage, second | {'schedule': 'fine_tune'}), name='stages, fine_tune'),
+        replace(first, name='growing', epochs=growing, cbs={'ProgressiveResize': {'small': small, 'begin': begin, 'end': end}})]
+
+
+def ways_to_predict(first):
+    "Test-time augmentation in many ways; all share a training."
+    ways = {'plain': None, 'flip': dict(views='flip', beta=.5), 'random': {}, 'random 8': dict(n=8), 'five_crop': dict(views='five_crop'),
+            'multi_scale': dict(views='multi_scale'), 'random, max': dict(merge='max'), 'random, gmean': dict(merge='gmean')}
+    return [replace(first, name=name, tta=tta) for name, tta in ways.items()]
 
 
 EXPERIMENTS = {
@@ -33,9 +40,11 @@ EXPERIMENTS = {
         replace(SMALL, name='fp32', bf16=False)],
     # Plans of about equal time: on two cores, an epoch at 32 px takes .46 of the time of one at 64 px; on a large GPU,
     # one at 128 px takes about a third of one at 224 px.
-    'progressive-64': progressive(replace(SMALL, epochs=3, presize=80), 32, all_small=6, early=2, late=2, growing=4, end=.9),
+    'progressive-64': progressive(replace(SMALL, epochs=3, presize=80), 32, all_small=6, early=2, late=2, growing=4, begin=.2, end=.9),
     'progressive-224': progressive(Recipe(data='imagenette-320', arch='xresnet50', size=224, epochs=6, bs=64, lr=3e-3, presize=256),
-                                   128, all_small=18, early=9, late=3, growing=9, end=.75),
+                                   128, all_small=18, early=9, late=3, growing=9, begin=0., end=.75),
+    'tta-64': ways_to_predict(replace(SMALL, presize=80)),
+    'tta-128': ways_to_predict(Recipe(data='imagenette-160', arch='xresnet18', size=128, epochs=5, bs=64, lr=6e-3, presize=160)),
     # At the size of the well-known version of the book: a minute a run on a large GPU, days on two cores.
     **{f'imagenette-{size}': [
         Recipe('baseline', data='imagenette', arch='xresnet50', size=size, epochs=5, bs=64, lr=3e-3),

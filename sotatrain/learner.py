@@ -74,18 +74,12 @@ def has_bf16(device) -> bool:
 
 class Bfloat16:
     "Lets a model compute in bfloat16 where that is safe and the device can, and return float32."
-    def __init__(self): self.contexts = []
     def attach(self, model: nn.Module) -> nn.Module:
-        model.register_forward_pre_hook(self.enter)
-        model.register_forward_hook(self.leave, always_call=True)  # after an exception too
+        self.model, model.forward = model, self  # not with hooks: after Ctrl-C, none would switch it off again
         return model
-    def enter(self, model, inputs):
-        device = inputs[0].device
-        self.contexts.append(torch.autocast(device.type, torch.bfloat16) if has_bf16(device) else nullcontext())
-        self.contexts[-1].__enter__()
-    def leave(self, model, inputs, output):
-        self.contexts.pop().__exit__(None, None, None)
-        return None if output is None else to_float(output)
+    def __call__(self, x, *args, **kwargs):
+        with torch.autocast(x.device.type, torch.bfloat16) if has_bf16(x.device) else nullcontext():
+            return to_float(type(self.model).forward(self.model, x, *args, **kwargs))
 
 # %% ../nbs/03_baseline.ipynb #79cb561e
 class Diverged(ArithmeticError):

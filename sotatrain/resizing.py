@@ -5,19 +5,19 @@
 # %% auto #0
 __all__ = ['Stage', 'largest_batch', 'fit_progressive', 'size_at', 'ProgressiveResize']
 
-# %% ../nbs/05_progressive_resizing.ipynb #8f8f7398
+# %% ../nbs/05_progressive_resizing.ipynb #5f4b0963
 from dataclasses import dataclass, replace
 
 from fastai.vision.all import *
 
 from .checks import choice, number, optional, rate, whole
 from .data import check_no_leak
-from .experiment.recipe import SCHEDULES
+from .experiment.recipe import SCHEDULES, check_schedule
 from .experiment.watch import Watch
 from .learner import saved_gigabytes
 from .presize import PresizedDL
 
-# %% ../nbs/05_progressive_resizing.ipynb #eca5bba9
+# %% ../nbs/05_progressive_resizing.ipynb #210f64d4
 @dataclass(frozen=True)
 class Stage:
     """A part of a training, with pictures of one size.
@@ -31,12 +31,11 @@ class Stage:
 
     def __post_init__(self):
         for name, check in _CHECKS.items(): check(name, getattr(self, name))
-        if self.schedule == 'fine_tune' and self.epochs < 2:
-            raise ValueError(f"epochs={self.epochs}: fine_tune needs 2 or more, because its first epoch is a fit of its own")
+        check_schedule(self.schedule, self.epochs)
 
-_CHECKS = dict(size=whole, epochs=whole, bs=optional(whole), lr=rate, schedule=partial(choice, SCHEDULES))
+_CHECKS = dict(size=whole, epochs=whole, bs=optional(whole), lr=rate)
 
-# %% ../nbs/05_progressive_resizing.ipynb #b0ea0079
+# %% ../nbs/05_progressive_resizing.ipynb #4f940bd2
 def largest_batch(
     model: nn.Module,
     size: int,          # side of the crops, px
@@ -44,7 +43,7 @@ def largest_batch(
     dtype: torch.dtype = torch.float32,  # what the layers compute in
 ) -> int:
     "How many pictures fit: a multiple of 8 if there are 8. Raises `ValueError` if not even one does."
-    rate('gigabytes', gigabytes)
+    number('gigabytes', gigabytes)
     each = saved_gigabytes(model, size, 2, dtype) / 2  # two, because batch norm wants more than one
     n = int(gigabytes / each)
     if not n: raise ValueError(f"gigabytes={gigabytes}: one picture of {size} px takes {each:.2g} GB; give more, or make it smaller")
@@ -104,9 +103,9 @@ def size_at(
     size = small + (large - small) * (t - begin) / (end - begin)
     return min(large, max(small, multiple * round(size / multiple)))
 
-# %% ../nbs/05_progressive_resizing.ipynb #812993d3
+# %% ../nbs/05_progressive_resizing.ipynb #f1a987f0
 class ProgressiveResize(Callback):
-    """Lets the training pictures grow from `small` to `large`; validation stays at the size of the data.
+    """Lets the training pictures grow from `small` to `large` in each fit; validation stays at the size of the data.
 
     Needs the data of this library's `get_dls`, which make each crop at the size that is asked for (raises `TypeError`
     for others). Does nothing in `lr_find`. Raises `ValueError` for sizes or fractions that are not possible."""
@@ -139,8 +138,8 @@ class ProgressiveResize(Callback):
 
     def current(self) -> int:
         "The size of the next batch, px."
-        t = self.pct_train if self.per == 'batch' else self.epoch / self.n_epoch
-        return size_at(t, self.small, self.last, self.begin, self.end, self.multiple)
+        by_epoch = self.epoch / (self.n_epoch - 1) if self.n_epoch > 1 else 1  # the last epoch is at the end of the growth
+        return size_at(self.pct_train if self.per == 'batch' else by_epoch, self.small, self.last, self.begin, self.end, self.multiple)
 
 class _Sized(GetAttr):
     "A loader that asks `size()` before each batch, and has its own size again after it."

@@ -19,6 +19,7 @@ from sotatrain import settings
 from sotatrain.cli import main as cli
 from sotatrain.experiment import *
 from sotatrain.experiment import store, training
+from sotatrain.learner import Diverged
 from sotatrain.machine import conditions
 from tests.networks import Net
 
@@ -292,6 +293,7 @@ def test_a_stage_may_have_a_schedule_of_its_own(tiny_network):
     run = train(Recipe(data='doodlenette-20-10', stages=stages), progress=False)
     assert [(epoch['stage'], epoch['size']) for epoch in run.epochs] == [(0, 16), (1, 24), (1, 24)]
     with pytest.raises(ValueError, match="schedule='x': choose one of"): Recipe(stages=[STAGE | {'schedule': 'x'}])
+    with pytest.raises(ValueError, match='epochs=1: fine_tune needs 2 or more'): Recipe(schedule='fine_tune', epochs=1)
 
 
 def test_a_size_that_grows(recipes, tiny_network):
@@ -312,6 +314,12 @@ def test_recipes_that_differ_in_tta_share_a_training(recipes, tiny_network, tmp_
     (tmp_path/'x'/'flip-seed1.json').unlink()
     again = compare(ways, range(2), 'x', folder=tmp_path, progress=False)
     assert trained[4:] == ['flip'] and [*map(measured, again.runs)] == [*map(measured, together.runs)]
+
+
+def test_a_learner_after_its_training(recipes, tiny_network):
+    learn = trained_learner(recipes[0], 1, progress=False)
+    with learn.no_bar(): assert learn.validate()[1] == pytest.approx(train(recipes[0], 1, progress=False).accuracy, abs=1e-6)
+    with pytest.raises(Diverged, match='the loss is'): trained_learner(replace(recipes[0], opt='SGD', lr=1e38, epochs=3, schedule='constant'), progress=False)
 
 
 def test_a_run_says_how_well_it_is_calibrated(recipes, tiny_network):

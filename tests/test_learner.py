@@ -1,4 +1,6 @@
+import pickle
 import random
+from copy import deepcopy
 from functools import partial
 
 import numpy as np
@@ -101,6 +103,22 @@ def test_an_error_in_the_network_leaves_autocast_off(dls, with_bf16):
     learn = make_learner(dls, Refuses)
     with pytest.raises(RuntimeError, match='no'): learn.model(dls.one_batch()[0])
     assert not torch.is_autocast_enabled('cpu')
+
+
+def test_an_interruption_in_the_network_leaves_autocast_off(dls, with_bf16):
+    learn = make_learner(dls, Net)
+    learn.model[0].register_forward_hook(lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt): learn.model(dls.one_batch()[0])
+    assert not torch.is_autocast_enabled('cpu')
+
+
+def test_a_copy_of_a_model_uses_its_own_weights(dls, with_bf16):
+    model, xb = make_learner(dls, Net, seed=0).model.eval(), dls.one_batch()[0]
+    for twin in (deepcopy(model), pickle.loads(pickle.dumps(model))):
+        before = model(xb)
+        assert torch.equal(twin(xb), before)
+        with torch.no_grad(): twin[-1].bias += 1
+        assert torch.equal(model(xb), before) and not torch.equal(twin(xb), before)
 
 
 @pytest.mark.parametrize('device', ['cpu', 'meta'])

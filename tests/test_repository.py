@@ -176,3 +176,12 @@ def test_stored_comparisons_are_shown_as_they_are(path):
         if cell.cell_type != 'code' or not cell.source.startswith('stored_results('): continue
         now = eval(cell.source, dict(stored_results=stored_results))
         assert cell.outputs[0].data['text/plain'] == str(now), f'make outputs CHAPTERS={path.stem[:2]}'
+
+
+def test_chapter_5_says_what_was_measured():
+    rows = {row.name: row for row in stored_results('progressive-64').rows}
+    assert {name: row.difference.verdict for name, row in rows.items() if row.difference} == {
+        '32 px': 'hurts', 'stages': 'helps', 'growing': 'no difference shown', 'stages, fine_tune': 'no difference shown'}
+    assert rows['growing'].mean == max(row.mean for row in rows.values())
+    seconds = [row.seconds for row in rows.values()]
+    assert max(seconds) < 1.07 * min(seconds)  # equal time

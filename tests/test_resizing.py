@@ -203,6 +203,7 @@ def test_a_stage_without_a_batch_size(learn, tiny):
     with pytest.raises(ValueError, match='a stage of 16 px has no batch size: give it one, or give gigabytes'):
         fit_progressive(learn, partial(data, tiny), [Stage(16, 1, None)])
     with pytest.raises(ValueError, match='one picture of 16 px takes'): fit_progressive(learn, partial(data, tiny), [Stage(16, 1, None)], gigabytes=1e-9)
+    with pytest.raises(ValueError, match='gigabytes=-1'): fit_progressive(learn, partial(data, tiny), [Stage(16, 1, None)], gigabytes=-1)
     made = []
     def remember(size, bs):
         made.append(bs)
@@ -229,8 +230,15 @@ def test_training_sees_the_sizes_of_the_formula(learn, per):
     sizes = Sizes()
     learn.fit(4, cbs=[ProgressiveResize(16, begin=.2, end=.9, multiple=4, per=per), sizes])
     n = len(sizes.seen)
-    t = [i/n if per == 'batch' else i//5 / 4 for i in range(n)]
+    t = [i/n if per == 'batch' else i//5 / 3 for i in range(n)]
     assert n == 20 and sizes.seen == [size_at(x, 16, 32, .2, .9, 4) for x in t] and len(set(sizes.seen)) > 2
+
+
+@pytest.mark.parametrize('epochs', [1, 2, 3])
+def test_the_last_epoch_has_the_large_size(learn, epochs):
+    sizes = Sizes()
+    learn.fit(epochs, cbs=[ProgressiveResize(16, per='epoch'), sizes])
+    assert set(sizes.seen[-5:]) == {32}
 
 
 def test_an_end_below_the_size_of_the_data(learn):

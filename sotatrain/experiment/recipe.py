@@ -16,10 +16,15 @@ __all__ = ['Recipe']
 
 def _fine_tune(learn, epochs, lr, cbs=None):
     "fastai's `fine_tune`; the epoch that it adds is counted as one of `epochs`."
-    if epochs < 2: raise ValueError(f"fine_tune in {epochs} epoch: it needs 2 or more, because its first one is a fit of its own")
     learn.fine_tune(epochs - 1, lr, cbs=cbs)
 
 SCHEDULES = {'one_cycle': Learner.fit_one_cycle, 'flat_cos': Learner.fit_flat_cos, 'constant': Learner.fit, 'fine_tune': _fine_tune}
+
+def check_schedule(schedule, epochs):
+    "Raises `ValueError` for a schedule that there is not, or that does not fit into so few epochs."
+    choice(SCHEDULES, 'schedule', schedule)
+    if schedule == 'fine_tune' and epochs < 2: raise ValueError(f"epochs={epochs}: fine_tune needs 2 or more, because its first one is a fit of its own")
+
 LOADERS = 'presized', 'datablock'
 ONE_STAGE = dict(size=128, epochs=5, bs=64, lr=3e-3)
 
@@ -57,6 +62,7 @@ class Recipe:
         else: self._fill(ONE_STAGE)
         for name, check in CHECKS.items(): check(name, getattr(self, name))
         for i, stage in enumerate(self.stages): _check_stage(f'stages[{i}]', stage)
+        for stage in self.all_stages: check_schedule(stage.get('schedule', self.schedule), stage['epochs'])
         if self.presize: self._check_presize()
         if self.loader == 'datablock': self._check_datablock()
 

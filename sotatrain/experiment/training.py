@@ -16,7 +16,7 @@ from .recipe import Recipe
 from .store import Run
 from .watch import Watch
 
-__all__ = ['learner_of', 'train', 'compare']
+__all__ = ['learner_of', 'trained_learner', 'train', 'compare']
 
 
 def learner_of(
@@ -53,9 +53,20 @@ def train(
     progress: bool = True,  # show a progress bar
 ) -> Run:
     "One run. A loss that diverges makes a failed `Run`; everything else that goes wrong is raised."
-    path = dataset(data or recipe.data)
-    facts = _facts(path)
-    return _Training(recipe, seed, path, facts, device, _Progress(_steps(recipe, facts), progress)).run(recipe)
+    return _training(recipe, seed, data, device, progress).run(recipe)
+
+
+def trained_learner(
+    recipe: Recipe,
+    seed: int = 0,      # see `learner_of`
+    data: Path = None,  # folder with train/ and val/; `recipe.data` if not given
+    device=None,        # fastai's default if not given
+    progress: bool = True,  # show a progress bar
+) -> Learner:
+    "A `Learner` after the recipe's training, with the data of the last stage. Raises `Diverged` if its loss does."
+    training = _training(recipe, seed, data, device, progress)
+    if training.error: raise Diverged(training.error)
+    return training.learn
 
 
 def compare(
@@ -84,6 +95,7 @@ def compare(
     for recipe, seed, run in jobs:
         if run is None:
             if not training or training.seed != seed or not _same_training(training.recipe, recipe):
+                training = None  # lets go of the old network first
                 training = _Training(recipe, seed, paths[recipe.data], facts[recipe.data], device, bar)
             run = training.run(recipe, recipes.index(recipe))
             if experiment: store.write(run, store.file_of(recipe, seed, experiment, folder))
@@ -97,6 +109,11 @@ def _check_distinct(names, seeds):
         double = next((v for v in values if values.count(v) > 1), None)
         if double is not None: raise ValueError(f"two {what} {double!r}: each needs one of its own")
 
+
+def _training(recipe, seed, data, device, progress):
+    path = dataset(data or recipe.data)
+    facts = _facts(path)
+    return _Training(recipe, seed, path, facts, device, _Progress(_steps(recipe, facts), progress))
 
 def _missing(jobs):
     "Pairs of the recipes that are to be run; the first of each is None where a seed begins."
