@@ -2,10 +2,10 @@
 from math import inf
 
 
-def whole(name, value):
-    "A whole number, 1 or more."
+def whole(name, value, least=1):
+    "A whole number, not below `least`."
     if isinstance(value, bool) or not isinstance(value, int): raise TypeError(f"{name}={value!r}: it must be a whole number")
-    if value < 1: raise ValueError(f"{name}={value}: it must be 1 or more")
+    if value < least: raise ValueError(f"{name}={value}: it must be {least} or more")
 
 def number(name, value, high=inf):
     "A finite number from 0 to `high`."

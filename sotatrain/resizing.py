@@ -54,7 +54,7 @@ def fit_progressive(
     learn: Learner,
     get_dls: Callable,        # makes a stage's `DataLoaders`: a function of its size (px) and its batch size
     stages: list,             # of `Stage`, in order
-    gigabytes: float = None,  # memory of a batch, for stages without a batch size; see `largest_batch`
+    gigabytes: float = None,  # memory of a batch, for stages without a batch size, counted in float32; see `largest_batch`
     cbs=None,                 # callbacks for all stages
     watch: Watch = None,      # what takes the history down; a new one if not given
 ) -> pd.DataFrame:            # a row for each epoch: stage, size, losses, metrics, seconds, images_per_second

@@ -6,7 +6,7 @@
 __all__ = ['Pictures', 'CORNERS', 'VIEWS', 'MERGES', 'random_views', 'flip_views', 'five_crop_views', 'multi_scale_views',
            'merge_views', 'check_tta', 'tta', 'calibration_bins', 'calibration_error', 'plot_reliability']
 
-# %% ../nbs/06_test_time_augmentation.ipynb #dd07e60d
+# %% ../nbs/06_test_time_augmentation.ipynb #e58d0845
 import itertools
 from collections import namedtuple
 from contextlib import contextmanager
@@ -15,8 +15,8 @@ from functools import reduce
 from fastai.vision.all import *
 from fastprogress import progress_bar
 
-from .checks import choice, number
-from .presize import Augment, PresizedDL, centre_crop, square_windows, upright_crop
+from .checks import choice, number, whole
+from .presize import PresizedDL, centre_crop, square_windows, upright_crop
 
 # %% ../nbs/06_test_time_augmentation.ipynb #c72b07d5
 Pictures = namedtuple('Pictures', 'images rows aspects size augment plain')
@@ -79,12 +79,10 @@ def merge_views(
 
 def _log(p): return p.clamp(min=torch.finfo(p.dtype).tiny).log()
 
-# %% ../nbs/06_test_time_augmentation.ipynb #9ca0db0f
+# %% ../nbs/06_test_time_augmentation.ipynb #594a19e9
 def check_tta(n=4, views='random', merge='mean', beta=.25, seed=0):
     "Raises `ValueError` or `TypeError` that names the parameter, if one is not possible for `tta`."
-    for name, value in dict(n=n, seed=seed).items():
-        if isinstance(value, bool) or not isinstance(value, int): raise TypeError(f"{name}={value!r}: it must be a whole number")
-        if value < 0: raise ValueError(f"{name}={value}: it must be 0 or more")
+    for name, value in dict(n=n, seed=seed).items(): whole(name, value, least=0)
     if not callable(views): choice(VIEWS, 'views', views)
     choice(MERGES, 'merge', merge)
     if beta is not None: number('beta', beta, 1)

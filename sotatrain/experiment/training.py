@@ -1,6 +1,5 @@
 """Carrying recipes out: `train` for one run, `compare` for several recipes from several seeds."""
 import math
-from importlib import import_module
 from pathlib import Path
 
 from fastai.vision.all import Learner
@@ -143,23 +142,23 @@ class _Training:
     def run(self, recipe, position=0) -> Run:
         about = self.about | dict(recipe=recipe, position=position, epochs=self.watch.epochs)
         if self.error: return Run(**about, error=self.error)
-        with self.learn.no_bar():
-            predictions = self.learn.get_preds() if recipe.loader == 'datablock' else _later('tta').tta(self.learn, **recipe.tta or {'n': 0})
-        return Run(**about, **_quality(*predictions), **self.watch.totals())
+        with self.learn.no_bar(): return Run(**about, **_quality(self.learn, recipe), **self.watch.totals())
 
+
+# The modules of chapters 5 and 6 build on this package: so they are loaded when they are needed.
 
 def _fit(learn, recipe, data, watch):
-    resizing, data = _later('resizing'), iter(data)
-    stages = [resizing.Stage(**{'schedule': recipe.schedule} | stage) for stage in recipe.all_stages]
-    resizing.fit_progressive(learn, lambda size, bs: next(data), stages, watch=watch)
+    from ..resizing import Stage, fit_progressive
+    data = iter(data)
+    stages = [Stage(**{'schedule': recipe.schedule} | stage) for stage in recipe.all_stages]
+    fit_progressive(learn, lambda size, bs: next(data), stages, watch=watch)
 
-def _later(module):
-    "A module of a later chapter, which builds on this package: so it is loaded when it is needed."
-    return import_module(f'sotatrain.{module}')
 
-def _quality(probabilities, targets):
-    right = probabilities.argmax(-1) == targets
-    return dict(accuracy=_round(right.float().mean()), calibration_error=_round(_later('tta').calibration_error(probabilities, targets)))
+def _quality(learn, recipe):
+    "How good the final predictions are."
+    from ..tta import calibration_error, tta
+    p, targets = learn.get_preds() if recipe.loader == 'datablock' else tta(learn, **recipe.tta or {'n': 0})
+    return dict(accuracy=_round((p.argmax(-1) == targets).float().mean()), calibration_error=_round(calibration_error(p, targets)))
 
 
 def _facts(path):
