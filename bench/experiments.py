@@ -2,8 +2,11 @@
 
 Each run is stored when it is over, so it can be interrupted at any time; --names and --recipes choose."""
 import argparse
+import shutil
 from dataclasses import replace
 
+from sotatrain.cache import cache_folder
+from sotatrain.data import dataset, image_files
 from sotatrain.experiment import Recipe, compare
 
 SMALL = Recipe('baseline', data='imagenette', arch='xresnet18', size=64, epochs=5, bs=64, lr=6e-3)
@@ -31,6 +34,17 @@ def ways_to_predict(first):
     return [replace(first, name=name, tta=tta) for name, tta in ways.items()]
 
 
+SMOOTHING, MIXUP = dict(loss={'LabelSmoothingCrossEntropy': {}}), dict(cbs={'MixUp': {}})
+
+def soft_targets(first, few, many):
+    "Mixup and label smoothing with true and with wrong labels; smoothing for fewer and for more epochs."
+    ways = {'plain': {}, 'Mixup': MIXUP, 'smoothing': SMOOTHING, 'Mixup and smoothing': MIXUP | SMOOTHING}
+    two = {name: ways[name] for name in ('plain', 'smoothing')}
+    def named(suffix, ways, **changes): return [replace(first, name=name + suffix, **way, **changes) for name, way in ways.items()]
+    return [*named('', ways), *named(', 25 wrong', ways, noise=25), *named(', 50 wrong', two, noise=50), *named(', 5 wrong', two, noise=5),
+            *named(f', {few} epochs', two, epochs=few), *named(f', {many} epochs', two, epochs=many)]
+
+
 EXPERIMENTS = {
     # Photographs at a size at which two processor cores need minutes for a run.
     'imagenette-64': [
@@ -45,11 +59,37 @@ EXPERIMENTS = {
                                    128, all_small=18, early=9, late=3, growing=9, begin=0., end=.75),
     'tta-64': ways_to_predict(replace(SMALL, presize=80)),
     'tta-128': ways_to_predict(Recipe(data='imagenette-160', arch='xresnet18', size=128, epochs=5, bs=64, lr=6e-3, presize=160)),
+    # Few photographs, so that many epochs are affordable, and learning by heart comes early.
+    'soft-targets': soft_targets(replace(SMALL, size=32, presize=40, epochs=20), few=5, many=60),
+    'soft-targets-128': soft_targets(Recipe(data='imagenette-160', arch='xresnet18', size=128, epochs=20, bs=64, lr=6e-3, presize=160), few=5, many=80),
     # At the size of the well-known version of the book: a minute a run on a large GPU, days on two cores.
     **{f'imagenette-{size}': [
         Recipe('baseline', data='imagenette', arch='xresnet50', size=size, epochs=5, bs=64, lr=3e-3),
         Recipe('normalized', data='imagenette', arch='xresnet50', size=size, epochs=5, bs=64, lr=3e-3, batch_tfms={'Normalize': {}})]
         for size in (128, 224)}}
+
+
+PER_CLASS = {'soft-targets': 200}  # experiments that train on a part of the pictures
+
+
+def part_of(data, per_class):
+    "A folder with so many training pictures of each class, spread evenly over its files, and all validation pictures."
+    source, files = dataset(data).absolute(), {}
+    for file in image_files(source):
+        if file.is_relative_to(source/'train'): files.setdefault(file.parent, []).append(file)
+    chosen = [group[i*len(group)//per_class] for group in files.values() for i in range(min(per_class, len(group)))]
+    part = cache_folder()/f'{source.name}-{len(chosen)}'
+    if not part.exists(): _link(source, part, chosen)
+    return part
+
+def _link(source, part, chosen):
+    draft = part.with_suffix('.draft')
+    shutil.rmtree(draft, ignore_errors=True)
+    for file in chosen:
+        (draft/file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+        (draft/file.relative_to(source)).symlink_to(file)
+    for other in (source/'val', *source.glob('noisy_*.csv')): (draft/other.name).symlink_to(other)
+    draft.replace(part)
 
 
 def main():
@@ -62,7 +102,8 @@ def main():
     for name in args.names:
         first, *others = EXPERIMENTS[name]
         chosen = [first, *(r for r in others if not args.recipes or r.name in args.recipes)]
-        print(compare(chosen, range(args.seeds), name, args.data), flush=True)
+        data = part_of(args.data or first.data, PER_CLASS[name]) if name in PER_CLASS else args.data
+        print(compare(chosen, range(args.seeds), name, data), flush=True)
 
 
 if __name__ == '__main__': main()

@@ -8,3 +8,5 @@ from .experiment import *
 from .normalize import *
 from .resizing import *
 from .tta import *
+from .mixup import *
+from .smoothing import *

@@ -13,10 +13,10 @@ def number(name, value, high=inf):
     if not 0 <= value <= high or value == inf:
         raise ValueError(f"{name}={value}: it must be " + ('at least 0, and finite' if high == inf else f'between 0 and {high}'))
 
-def rate(name, value):
+def positive(name, value):
     "A finite number above 0."
     number(name, value)
-    if value == 0: raise ValueError(f"{name}=0: nothing would be learned; it must be more than 0")
+    if value == 0: raise ValueError(f"{name}=0: it must be more than 0")
 
 def choice(choices, name, value):
     "One of `choices`."

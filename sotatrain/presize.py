@@ -415,18 +415,31 @@ def get_dls(
     seed: int = None,       # of the order and the crops; with the same seed, the same batches
     after_batch=None,       # more fastai transforms for batches, such as `Normalize`
     on_error: str = 'raise',  # see `PresizedImages.build`
+    labels: dict = None,    # from a picture's path to its WordNet id, as `noisy_labels` gives; the folders' names if not given
 ) -> DataLoaders:
     """`DataLoaders` that decode each picture once, on the data set's own split.
 
-    Raises `ValueError` if `presize` is smaller than `size`, and what `PresizedImages.build` raises."""
+    Raises `ValueError` if `presize` is smaller than `size` or a picture is not in `labels`, and what
+    `PresizedImages.build` raises."""
     path = Path(path or dataset('doodlenette')).absolute()
     presize = presize or math.ceil(1.25 * size / 32) * 32
     if presize < size: raise ValueError(f"presize={presize} is smaller than size={size}: make it at least {size}")
     store = PresizedImages.build(path, presize, on_error=on_error)
     files = L(store.root/file for file in store.files)
     label = Categorize(vocab=class_names(path), sort=False)
-    data = Datasets(files, [[PILImage.create], [parent_label, class_name, label]], splits=GrandparentSplitter(valid_name='val')(files))
+    get_y = parent_label if labels is None else _LabelsOf(files, labels)
+    data = Datasets(files, [[PILImage.create], [get_y, class_name, label]], splits=GrandparentSplitter(valid_name='val')(files))
     device = torch.device(device or default_device())
     train, valid = (PresizedDL(data.subset(i), bs, store, size, tfms, seed, shuffle=i == 0, drop_last=i == 0,
                                device=device, after_batch=after_batch) for i in (0, 1))
     return DataLoaders(train, valid, path=path, device=device)
+
+class _LabelsOf(Transform):
+    "Labels from a table; a picture that came later, as in a `test_dl`, has its folder's. The table does not go along with an exported learner."
+    def __init__(self, files, labels):
+        labels = {Path(file).absolute(): label for file, label in labels.items()}
+        missing = next((file for file in files if file not in labels), None)
+        if missing: raise ValueError(f"labels has none for {missing}: give one for each picture, as noisy_labels(path, 25) does")
+        self.labels = labels
+    def encodes(self, file): return self.labels.get(file) or parent_label(file)
+    def __reduce__(self): return _LabelsOf, ([], {})

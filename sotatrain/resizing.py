@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from fastai.vision.all import *
 
-from .checks import choice, number, optional, rate, whole
+from .checks import choice, number, optional, positive, whole
 from .data import check_no_leak
 from .experiment.recipe import SCHEDULES, check_schedule
 from .experiment.watch import Watch
@@ -33,7 +33,7 @@ class Stage:
         for name, check in _CHECKS.items(): check(name, getattr(self, name))
         check_schedule(self.schedule, self.epochs)
 
-_CHECKS = dict(size=whole, epochs=whole, bs=optional(whole), lr=rate)
+_CHECKS = dict(size=whole, epochs=whole, bs=optional(whole), lr=positive)
 
 # %% ../nbs/05_progressive_resizing.ipynb #4f940bd2
 def largest_batch(

@@ -84,7 +84,7 @@ STAGE = dict(size=32, epochs=1, bs=8, lr=.1)
 @pytest.mark.parametrize('fields,message', [
     (dict(epoch=3), "no 'epoch'; did you mean 'epochs'"), (dict(epochs=0), 'epochs=0: it must be 1 or more'),
     (dict(epochs=1.5), 'epochs=1.5: it must be a whole number'), (dict(epochs=True), 'epochs=True'),
-    (dict(lr=0), 'lr=0: nothing would be learned'), (dict(lr='1e-3'), "lr='1e-3': it must be a number"), (dict(lr=math.nan), 'lr=nan'),
+    (dict(lr=0), 'lr=0: it must be more than 0'), (dict(lr='1e-3'), "lr='1e-3': it must be a number"), (dict(lr=math.nan), 'lr=nan'),
     (dict(wd=-1), 'wd=-1'), (dict(size=0), 'size=0'), (dict(bs=-2), 'bs=-2'),
     (dict(name=''), 'name='), (dict(name='a/b'), "name='a/b': files are named after it"), (dict(data=3), 'data=3'),
     (dict(schedule='cosine'), "schedule='cosine': choose one of one_cycle"), (dict(loader='x'), "loader='x': choose one of"),
@@ -100,6 +100,8 @@ STAGE = dict(size=32, epochs=1, bs=8, lr=.1)
     (dict(stages=[STAGE, STAGE | {'bs': 0}]), r'stages\[1\]: bs=0'), (dict(size=64, presize=32), 'presize=32 is smaller than the size 64'),
     (dict(tta={'view': 'flip'}), "tta: there is no 'view'; did you mean 'views'"), (dict(tta={'views': 'x'}), "views='x': choose one of random"), (dict(tta={'n': -1}), 'n=-1'),
     (dict(loader='datablock', tta={'n': 4}), "tta contradicts loader='datablock'"),
+    (dict(loader='datablock', noise=25), "noise contradicts loader='datablock'"), (dict(noise=-1), 'noise=-1: it must be 0 or more'),
+    (dict(noise=.25), 'noise=0.25: it must be a whole number'), (dict(loss={'ResNet': {}}), 'loss: no loss is called'),
     (dict(loader='datablock', augment={'flip': 0}), "augment contradicts loader='datablock'"), (dict(bf16='yes'), "bf16='yes'")])
 def test_bad_fields_are_errors_that_name_them(fields, message):
     with pytest.raises((ValueError, TypeError), match=message): Recipe.from_dict(fields)
@@ -325,6 +327,13 @@ def test_a_learner_after_its_training(recipes, tiny_network):
 def test_a_run_says_how_well_it_is_calibrated(recipes, tiny_network):
     plain, corners = (train(replace(recipes[0], tta=tta), progress=False).calibration_error for tta in (None, {'views': 'five_crop'}))
     assert 0 <= plain <= 1 and plain != corners
+
+
+def test_noise_is_in_the_training_labels_only(recipes, tiny):
+    def targets(noise): return [dl.targets[0] for dl in learner_of(replace(recipes[0], noise=noise), data=tiny).dls]
+    (train, valid), (noisy, noisy_valid) = targets(0), targets(25)
+    assert (train != noisy).float().mean() == .25 and torch.equal(valid, noisy_valid)
+    with pytest.raises(ValueError, match='no labels with 30 % errors: choose from 0, 1, 5, 25, 50'): targets(30)
 
 
 def test_the_reference_pipeline(recipes, tiny_network):

@@ -42,6 +42,13 @@ def test_hidden_cells_go_and_echo_false_hides_the_code_only(page):
     assert html.count('data:image/png') == 1
 
 
+def test_a_widget_is_left_out(page):
+    "It needs a kernel, and a page that has one asks the network for scripts."
+    widget = new_output('display_data', data={'application/vnd.jupyter.widget-view+json': {'model_id': 'x'}, 'text/plain': 'interactive(...)'})
+    html = page(new_code_cell('slider()', outputs=[widget]))
+    assert 'slider' in html and 'interactive(...)' not in html and 'widget-view' not in html
+
+
 def test_folded_code_can_be_opened(page):
     assert re.search(r'<details>.*fold_me.*</details>', page(figure('#| code-fold: true\nfold_me()')), re.S)
 

@@ -17,7 +17,7 @@ from fastai.vision.all import (
 from PIL import Image
 
 from sotatrain import presize
-from sotatrain.data import CLASSES, class_name, datablock_dls, image_files
+from sotatrain.data import CLASSES, class_name, datablock_dls, image_files, noisy_labels
 from sotatrain.presize import *
 
 CHURCH = 'n03028079'
@@ -414,3 +414,26 @@ def test_a_transform_that_sets_itself_up_sees_a_training_batch(tiny):
     mean, sd = dls.after_batch.fs[0].mean, dls.after_batch.fs[0].std
     assert mean.shape == (1, 3, 1, 1) and dls.valid.after_batch.fs[0].mean is mean  # the training set's, for both
     assert torch.allclose(dls.one_batch()[0], (again.one_batch()[0] - mean) / sd, atol=1e-5)  # and the order is as without it
+
+
+# --- labels from a table
+
+def test_labels_from_a_table(tiny, tmp_path, monkeypatch):
+    labels = noisy_labels(tiny, 25)
+    dls = get_dls(24, 8, tiny, presize=32, labels=labels)
+    names = [class_name(labels[file]) for file in dls.train.items]
+    assert [dls.vocab[y] for y in dls.train.targets[0]] == names != [class_name(file.parent.name) for file in dls.train.items]
+    monkeypatch.chdir(tiny.parent)
+    relative = get_dls(24, 8, Path(tiny.name), presize=32, labels=noisy_labels(Path(tiny.name), 25))
+    assert torch.equal(relative.train.targets[0], dls.train.targets[0])
+    with pytest.raises(ValueError, match=f'labels has none for {dls.valid.items[0].parent}'):
+        get_dls(24, 8, tiny, presize=32, labels={file: label for file, label in labels.items() if 'val' not in file.parts})
+
+
+def test_a_learner_with_labels_from_a_table_is_exported_without_it(tiny, tmp_path):
+    dls = get_dls(24, 8, tiny, presize=32, labels=noisy_labels(tiny, 25))
+    learn = Learner(dls, torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3*24*24, 10)), path=tmp_path)
+    learn.export('model.pkl')
+    assert (tmp_path/'model.pkl').stat().st_size < 200_000
+    dl = dls.test_dl(dls.valid.items[:3], with_labels=True)
+    assert torch.equal(dl.one_batch()[1].cpu(), dls.valid.targets[0][:3])

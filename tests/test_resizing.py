@@ -54,7 +54,7 @@ def state(learn):
 
 @pytest.mark.parametrize('fields,message', [
     (dict(size=0, epochs=1), 'size=0: it must be 1 or more'), (dict(size=-8, epochs=1), 'size=-8'), (dict(size=32., epochs=1), 'size=32.0: it must be a whole number'),
-    (dict(size=32, epochs=0), 'epochs=0'), (dict(size=32, epochs=1, bs=0), 'bs=0'), (dict(size=32, epochs=1, lr=0), 'lr=0: nothing would be learned'),
+    (dict(size=32, epochs=0), 'epochs=0'), (dict(size=32, epochs=1, bs=0), 'bs=0'), (dict(size=32, epochs=1, lr=0), 'lr=0: it must be more than 0'),
     (dict(size=32, epochs=1, lr=math.nan), 'lr=nan'), (dict(size=32, epochs=1, schedule='cosine'), "schedule='cosine': choose one of one_cycle"),
     (dict(size=32, epochs=1, schedule='fine_tune'), 'fine_tune needs 2 or more')])
 def test_a_bad_stage_is_an_error_that_names_the_rule(fields, message):

@@ -102,6 +102,7 @@ def shown(cell):
 def prepare(cell, numbers):
     if cell.cell_type == 'markdown': cell.source = link_references(place_labels(cell.source, numbers), numbers)
     if cell.cell_type != 'code': return cell
+    cell.outputs = without_widgets(cell.outputs)
     opts = options(cell)
     cell.source = OPTION.sub('', cell.source).strip()
     caption = link_references(opts.get('fig-cap') or opts.get('tbl-cap') or '', numbers)
@@ -109,6 +110,11 @@ def prepare(cell, numbers):
                               caption=caption, echo=opts.get('echo', True), fold=opts.get('code-fold', False))
     if 'fig-alt' in opts: cell.metadata.alt = opts['fig-alt']
     return cell
+
+
+def without_widgets(outputs):
+    "What a page can show by itself: a widget needs a kernel that runs."
+    return [out for out in outputs if 'application/vnd.jupyter.widget-view+json' not in out.get('data', {})]
 
 
 def link_references(text, numbers):

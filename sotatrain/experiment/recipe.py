@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from fastai.vision.all import Callback, Learner, Transform, nn
 from fastai.losses import BaseLoss
 
-from ..checks import choice, number, optional, rate, whole
+from ..checks import choice, number, optional, positive, whole
 from ..presize import Augment
 
 __all__ = ['Recipe']
@@ -49,6 +49,7 @@ class Recipe:
     opt: dict = field(default_factory=lambda: {'Adam': {}})
     wd: float = None              # weight decay; fastai's default if not given
     loss: dict = field(default_factory=lambda: {'CrossEntropyLossFlat': {}})
+    noise: int = 0                # how many percent of the training labels are wrong: 0, or what `noisy_labels` has
     augment: dict = field(default_factory=dict)     # parameters of `Augment`
     batch_tfms: dict = field(default_factory=dict)  # transforms of batches, such as `Normalize`
     cbs: dict = field(default_factory=dict)         # callbacks
@@ -82,8 +83,8 @@ class Recipe:
         if self.presize < largest: raise ValueError(f"presize={self.presize} is smaller than the size {largest}: make it at least {largest}")
 
     def _check_datablock(self):
-        for name in ('augment', 'batch_tfms', 'tta'):
-            if getattr(self, name): raise ValueError(f"{name} contradicts loader='datablock', which has transforms of its own: remove one of the two")
+        for name in ('noise', 'augment', 'batch_tfms', 'tta'):
+            if getattr(self, name): raise ValueError(f"{name} contradicts loader='datablock', which has labels and transforms of its own: remove one of the two")
 
     @property
     def all_stages(self) -> list:
@@ -136,8 +137,10 @@ def _is_a(*classes): return lambda found: inspect.isclass(found) and issubclass(
 
 def _makes_an_optimizer(found): return callable(found) and [*inspect.signature(found).parameters][:2] == ['params', 'lr']
 
-KINDS = {'cbs': ('callback', _is_a(Callback)), 'batch_tfms': ('transform', _is_a(Transform)),
-         'loss': ('loss', _is_a(BaseLoss, nn.modules.loss._Loss)), 'opt': ('optimizer', _makes_an_optimizer)}
+def _is_a_loss(found):
+    return _is_a(BaseLoss)(found) or _is_a(nn.Module)(found) and 'reduction' in inspect.signature(found).parameters
+
+KINDS = {'cbs': ('callback', _is_a(Callback)), 'batch_tfms': ('transform', _is_a(Transform)), 'loss': ('loss', _is_a_loss), 'opt': ('optimizer', _makes_an_optimizer)}
 
 
 def _find(field, name):
@@ -215,7 +218,7 @@ def _check_stage(name, stage):
 
 CHECKS = {
     'name': _file_name, 'data': _text, 'arch': _text, 'size': optional(whole), 'epochs': optional(whole),
-    'bs': optional(whole), 'lr': optional(rate), 'presize': optional(whole), 'schedule': partial(choice, SCHEDULES), 'loader': partial(choice, LOADERS),
-    'opt': _check_one_named, 'wd': optional(number), 'loss': _check_one_named, 'augment': partial(_parameters_of, Augment),
+    'bs': optional(whole), 'lr': optional(positive), 'presize': optional(whole), 'schedule': partial(choice, SCHEDULES), 'loader': partial(choice, LOADERS),
+    'opt': _check_one_named, 'wd': optional(number), 'loss': _check_one_named, 'noise': partial(whole, least=0), 'augment': partial(_parameters_of, Augment),
     'batch_tfms': _check_named, 'cbs': _check_named, 'tta': optional(_check_tta),
     'bf16': partial(choice, (True, False))}

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastai.vision.all import Learner
 from fastprogress import progress_bar
 
-from ..data import SPLITS, datablock_dls, dataset, image_files
+from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
 from ..learner import Diverged, has_bf16, make_learner, seeded
 from ..machine import conditions
 from ..presize import Augment, get_dls
@@ -37,10 +37,11 @@ def _learner(recipe, seed, dls):
 def _data(recipe, path, seed, device):
     "`DataLoaders` for each stage."
     batch_tfms = recipe.make('batch_tfms')  # once: what they measure in the first stage holds for all
+    labels = noisy_labels(path, recipe.noise) if recipe.noise else None
     def make(size, bs, **_):
         if recipe.loader == 'datablock': return datablock_dls(path, size, bs, presize=recipe.presize, device=device)
         return get_dls(size, bs, path, presize=recipe.presize, tfms=Augment(**recipe.augment), device=device, seed=seed,
-                       after_batch=batch_tfms or None)
+                       after_batch=batch_tfms or None, labels=labels)
     return [make(**stage) for stage in recipe.all_stages]
 
 

@@ -1,0 +1,135 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from fastai.vision.all import CrossEntropyLossFlat, DataLoader, DataLoaders, Learner, ProgressCallback, load_learner, nn, noop
+from hypothesis import given, settings, strategies as st
+
+from sotatrain.learner import make_learner
+from sotatrain.mixup import CutMix, ManifoldMixUp, MixUp, one_hot
+from sotatrain.presize import get_dls
+from sotatrain.smoothing import *
+from sotatrain.tta import tta
+from tests.networks import Net
+
+WEIGHT = torch.tensor([.5, 1., 2., 0., 3.])
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(7, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    return z, torch.randint(5, (7,), generator=generator), torch.rand(7, 5, generator=generator, dtype=torch.float64).softmax(1)
+
+
+# --- targets
+
+def test_the_target_of_class_three_of_ten():
+    assert torch.allclose(smooth_labels(torch.tensor([3]), 10), torch.tensor([[.01]*3 + [.91] + [.01]*6]))
+
+@given(st.integers(2, 20), st.floats(0, 1), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_targets_sum_to_one_and_keep_the_order(n_classes, eps, n):
+    y = torch.arange(n) % n_classes
+    q = smooth_labels(y, n_classes, eps)
+    assert q.shape == (n, n_classes) and torch.allclose(q.sum(1), torch.ones(n))
+    if eps < .99: assert torch.equal(q.argmax(1), y)
+
+def test_the_ends_of_epsilon():
+    y = torch.tensor([0, 2])
+    assert torch.equal(smooth_labels(y, 3, 0.), one_hot(y, 3)) and torch.allclose(smooth_labels(y, 3, 1.), torch.full((2, 3), 1/3))
+
+def test_distributions_are_smoothed_too():
+    q = torch.tensor([[.7, .3, 0.]])
+    assert torch.allclose(smooth_labels(q, 3, .3), torch.tensor([[.59, .31, .1]]))
+
+
+# --- the loss
+
+@pytest.mark.parametrize('weight', [None, WEIGHT.double()], ids=['', 'weights'])
+@pytest.mark.parametrize('reduction', ['mean', 'sum', 'none'])
+@pytest.mark.parametrize('soft', [False, True], ids=['classes', 'soft'])
+@pytest.mark.parametrize('eps', [0., .1, .5, 1.])
+def test_equal_to_pytorchs(batch, eps, soft, reduction, weight):
+    z, y, q = batch
+    target = q if soft else y
+    ours = LabelSmoothingCrossEntropy(eps, weight, reduction)(z, target)
+    theirs = F.cross_entropy(z, target, weight, reduction=reduction, label_smoothing=eps)
+    assert ours.shape == theirs.shape and torch.allclose(ours, theirs, atol=1e-6)
+    mine, = torch.autograd.grad(ours.sum(), z)
+    expected, = torch.autograd.grad(theirs.sum(), z)
+    assert torch.allclose(mine, expected, atol=1e-6)
+
+def test_the_gradient_against_differences(batch):
+    z, y, _ = batch
+    assert torch.autograd.gradcheck(lambda z: LabelSmoothingCrossEntropy(.2, WEIGHT)(z.double(), y), z)
+
+def test_the_gradient_is_output_minus_target(batch):
+    z, y, _ = batch
+    grad, = torch.autograd.grad(LabelSmoothingCrossEntropy(.1, reduction='sum')(z, y), z)
+    assert torch.allclose(grad, z.softmax(1) - smooth_labels(y, 5, .1))
+
+def test_zero_is_plain_cross_entropy_and_one_is_uniform(batch):
+    z, y, _ = batch
+    assert torch.allclose(LabelSmoothingCrossEntropy(0.)(z, y), F.cross_entropy(z, y))
+    a, b = LabelSmoothingCrossEntropy(1.)(z, y), LabelSmoothingCrossEntropy(1.)(z, (y + 1) % 5)
+    assert torch.allclose(a, b) and torch.allclose(a, -z.log_softmax(1).mean())
+
+def test_two_cross_entropies_in_one(batch):
+    z, y, _ = batch
+    expected = .8*F.cross_entropy(z, y) + .2*F.cross_entropy(z, torch.full((7, 5), .2, dtype=torch.float64))
+    assert torch.allclose(LabelSmoothingCrossEntropy(.2)(z, y), expected)
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision(dtype):
+    z, y = torch.randn(4, 5).to(dtype), torch.tensor([0, 1, 2, 3])
+    loss = LabelSmoothingCrossEntropy()(z, y)
+    assert loss.dtype == dtype and loss.item() == pytest.approx(LabelSmoothingCrossEntropy()(z.float(), y).item(), rel=.02)
+
+@pytest.mark.parametrize('args,message', [
+    (dict(eps=-.1), 'eps=-0.1: it must be between 0 and 1'), (dict(eps=1.1), 'eps=1.1'), (dict(eps='x'), "eps='x': it must be a number"), (dict(eps=math.nan), 'eps=nan'),
+    (dict(reduction='avg'), "reduction='avg': choose one of mean, sum, none")])
+def test_bad_parameters(args, message):
+    with pytest.raises((ValueError, TypeError), match=message): LabelSmoothingCrossEntropy(**args)
+
+def test_targets_for_another_number_of_classes():
+    with pytest.raises(ValueError, match='targets for 3 classes, and n_classes=5'): LabelSmoothingCrossEntropy()(torch.randn(2, 5), torch.rand(2, 3))
+    with pytest.raises(ValueError, match='with 5 classes they go from 0 to 4'): LabelSmoothingCrossEntropy()(torch.randn(1, 5), torch.tensor([7]))
+    with pytest.raises(ValueError, match='weight has 5 numbers for 4 classes'): LabelSmoothingCrossEntropy(weight=WEIGHT)(torch.randn(2, 4), torch.tensor([0, 1]))
+
+
+# --- in a learner
+
+@pytest.fixture
+def learn(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
+    learn = make_learner(get_dls(16, 8, tiny, presize=24, seed=0), Net, LabelSmoothingCrossEntropy(weight=[1.]*10), seed=0)
+    learn.remove_cb(ProgressCallback)
+    learn.logger = noop
+    return learn
+
+def test_it_trains_and_predicts(learn, tmp_path):
+    learn.add_cbs([MixUp(), ManifoldMixUp()])
+    learn.fit(1, 1e-3)
+    p, y = learn.get_preds()
+    assert torch.allclose(p.sum(1), torch.ones(20)) and torch.allclose(tta(learn, n=0)[0], p, atol=1e-5)
+    assert learn.predict(learn.dls.valid.items[0])[0] in learn.dls.vocab
+    learn.export(tmp_path/'model.pkl')
+    loaded = load_learner(tmp_path/'model.pkl')
+    with loaded.no_bar(): assert torch.allclose(loaded.get_preds(dl=loaded.dls.test_dl(learn.dls.valid.items))[0], p, atol=1e-5)
+
+
+@pytest.mark.parametrize('mixer', [MixUp, CutMix, ManifoldMixUp])
+@pytest.mark.parametrize('scope', ['sample', 'batch'])
+def test_it_composes_with_mixing(learn, mixer, scope):
+    from fastai.vision.all import Callback
+    mix, checked = mixer(scope=scope), []
+    learn.loss_func = LabelSmoothingCrossEntropy(.2)
+    class Check(Callback):
+        run_valid, order = False, 20
+        def after_loss(self):
+            lam, y, partner = mix.pair
+            target = lam[:, None]*one_hot(y, 10) + (1 - lam)[:, None]*one_hot(partner, 10)
+            checked.append(torch.allclose(self.loss, F.cross_entropy(self.pred, target, label_smoothing=.2), atol=1e-5))
+    learn.fit(1, 1e-3, cbs=[mix, Check()])
+    assert checked == [True]*5
