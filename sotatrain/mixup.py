@@ -26,7 +26,7 @@ def one_hot(
         raise ValueError(f"labels from {y.min()} to {y.max()}: with {n_classes} classes they go from 0 to {n_classes - 1}")
     return F.one_hot(y.long(), n_classes).float()
 
-# %% ../nbs/07_mixup.ipynb #ddb77468
+# %% ../nbs/07_mixup.ipynb #584ab587
 def draw_lam(
     alpha: float,  # of the Beta distribution, above 0
     n: int,        # how many
@@ -34,11 +34,13 @@ def draw_lam(
 ) -> Tensor:       # n numbers between 0 and 1, float32
     "Draws from Beta(α, α), with PyTorch's own chance."
     positive('alpha', alpha)
-    a, b = torch._standard_gamma(torch.full((2, n), alpha, dtype=torch.float64)).clamp(min=1e-300)
-    lam = a / (a + b)
+    # A Beta draw is G/(G + H) for two draws G and H from the Gamma distribution of α. For a small α these are too small
+    # for any number format, so we draw their logarithms, from log G(α) = log G(α + 1) + log(uniform)/α.
+    log_g, log_h = torch._standard_gamma(torch.full((2, n), alpha + 1, dtype=torch.float64)).log() + torch.rand(2, n, dtype=torch.float64).log() / alpha
+    lam = (log_g - log_h).sigmoid()
     return (torch.maximum(lam, 1 - lam) if fold else lam).float()
 
-# %% ../nbs/07_mixup.ipynb #c4aa98d4
+# %% ../nbs/07_mixup.ipynb #4fd66551
 def mixup(
     x: Tensor,     # n × any shape, floating point: pictures, or whatever can be blended
     y: Tensor,     # n × any shape, floating point: one-hot or other targets
@@ -47,20 +49,23 @@ def mixup(
 ) -> tuple:        # (x, y), blended
     """λ of each picture and 1 − λ of its partner, and their targets likewise (Zhang and others 2017, section 1).
 
-    Raises `TypeError` for whole numbers, which cannot be blended: labels need `one_hot`."""
+    Raises `TypeError` for whole numbers, which cannot be blended (labels need `one_hot`), `ValueError` for a λ that is no share."""
+    share = torch.as_tensor(lam)
+    if not ((0 <= share) & (share <= 1)).all(): raise ValueError(f"lam={lam}: shares are between 0 and 1")
     return _blend(x, lam, perm, 'x'), _blend(y, lam, perm, 'y')
 
 def _blend(t, lam, perm, name):
+    if not isinstance(t, Tensor): raise TypeError(f"{name} is a {type(t).__name__}, which cannot be blended: it must be a tensor")
     if not t.is_floating_point(): raise TypeError(f"{name} has the type {t.dtype}, which cannot be blended: " + (
-        "make it floating point" if name == 'x' else "use one_hot(y, n_classes) for labels"))
-    lam = torch.as_tensor(lam, device=t.device).to(t.dtype)
+        "use one_hot(y, n_classes) for labels" if name == 'y' else "make it floating point"))
+    lam = torch.as_tensor(lam, dtype=t.dtype, device=t.device)
     return torch.lerp(t[perm], t, _beside(lam, t))  # (1 − λ) partner + λ own; exact for λ = 0 and λ = 1
 
 def _beside(lam, t):
     "λ in a shape that broadcasts over the rows of `t`."
     return lam.reshape(-1, *[1]*(t.ndim - 1)) if lam.ndim else lam
 
-# %% ../nbs/07_mixup.ipynb #cbf320d5
+# %% ../nbs/07_mixup.ipynb #b1041ce8
 class Mixing(Callback):
     """What Mixup and its relatives share. A subclass has `draw`, and `scope`: one λ for each 'sample', or for the 'batch'.
 
@@ -76,7 +81,9 @@ class Mixing(Callback):
         "From a batch's inputs: mixed ones, the share λ of each input's own part, and the place of each one's partner."
         raise NotImplementedError
 
-    def forget(self): "Undo what an interrupted batch may have left."
+    def before_fit(self):
+        if sum(isinstance(cb, Mixing) for cb in self.learn.cbs) > 1:
+            raise ValueError("two kinds of mixing at once would spoil each other's labels: use one, or MixOne for one of them at a time")
 
     def before_batch(self):
         self.forget()
@@ -91,7 +98,7 @@ class Mixing(Callback):
         if self.pair is None: return
         lam, y, partner = self.pair
         if not y.is_floating_point():
-            self.learn.loss_grad = self.mixed_loss(lam, y, partner)
+            self.learn.loss_grad = self.mixed_loss(lam, y, partner)  # what fastai derives; `loss` is what it shows
             self.learn.loss = self.loss_grad.clone()
         self.learn.yb = (torch.where(_beside(lam, y) >= .5, y, partner),)  # for metrics
 
@@ -100,8 +107,14 @@ class Mixing(Callback):
         function = self.loss_func
         if self.scope == 'batch': return lam[0]*function(self.pred, y) + (1 - lam[0])*function(self.pred, partner)
         own, other = (_loss_of_each(function, self.pred, target) for target in (y, partner))
-        losses = lam*own + (1 - lam)*other
-        return {'mean': losses.mean, 'sum': losses.sum, 'none': lambda: losses}[getattr(function, 'reduction', 'mean')]()
+        return _scale(function, self.pred, y) * (lam*own + (1 - lam)*other).sum()
+
+    def forget(self):
+        "Undo what an interrupted batch may have left (see `ManifoldMixUp`)."
+        left = vars(self.model).get('forward')
+        if isinstance(left, _BlendInside): left.undo()
+
+    def after_fit(self): self.forget()
 
 def _loss_of_each(function, pred, target):
     try:
@@ -109,7 +122,12 @@ def _loss_of_each(function, pred, target):
     except TypeError as error:
         if 'reduction' not in str(error): raise
         raise TypeError(f"the loss function {function} has no `reduction`, so it cannot give a loss for each picture: use scope='batch'") from None
-    return losses.reshape(len(target), -1).mean(1)
+    return losses.reshape(len(target), -1).sum(1)
+
+def _scale(function, pred, target):
+    "What a batch's loss is, divided by the sum of its losses: 1/n for a mean, 1 for a sum; with class weights it depends on the labels."
+    undecided = torch.zeros_like(pred, dtype=torch.float32)
+    return function(undecided, target) / _loss_of_each(function, undecided, target).sum()
 
 # %% ../nbs/07_mixup.ipynb #0d527b87
 class MixUp(Mixing):
@@ -153,15 +171,15 @@ def show_batch(self: Mixing,
         ax.imshow(picture.permute(1, 2, 0).clamp(0, 1).cpu()); ax.axis('off')
         ax.set_title('\n'.join(f'{part:.2f} {dls.vocab[c]}' for part, c in zip((share, 1 - share), classes)), fontsize=8)
 
-# %% ../nbs/07_mixup.ipynb #c1df3f37
+# %% ../nbs/07_mixup.ipynb #c4f43ba0
 def cutmix_boxes(
     lam: Tensor,  # n numbers between 0 and 1: the share that is to be left of each picture
     height: int,  # px
     width: int,   # px
 ) -> Tensor:      # n × 4 whole numbers: left, top, right, bottom; px, the last two not included
-    "Boxes with a share of 1 − λ of the area, at random places; what lies outside of the picture is cut off (Yun and others 2019, section 3.1)."
+    "Boxes with a share of 1 − λ of the area, at random places; what lies outside of the picture is cut off (Yun and others 2019, equation 2)."
     side, sizes = (1 - lam).sqrt()[:, None], torch.tensor([width, height], device=lam.device)
-    centre = (torch.rand(len(lam), 2).to(lam.device) * sizes).floor()
+    centre = torch.rand(len(lam), 2).to(lam.device) * sizes
     half = side * sizes / 2
     edges = torch.cat([centre - half, centre + half], 1).round().long()
     return torch.minimum(edges.clamp(min=0), sizes.repeat(2))
@@ -197,7 +215,7 @@ class CutMix(MixUp):
         x, lam = cutmix(xb[0], boxes, perm)
         return (x,), lam
 
-# %% ../nbs/07_mixup.ipynb #986eb7d8
+# %% ../nbs/07_mixup.ipynb #eeddfed0
 class ManifoldMixUp(MixUp):
     """Manifold Mixup (Verma and others 2019): for each batch, the output of a layer chosen at random is blended; the input counts as one.
 
@@ -212,36 +230,36 @@ class ManifoldMixUp(MixUp):
                                 # not given: the input, and each child of the model that has weights but the last one
     ):
         super().__init__(alpha, scope, until)
+        if layers is not None and not isinstance(layers, (list, tuple)): raise TypeError(f"layers={layers!r}: give a list of names")
         self.layers = layers
 
     def before_fit(self):
-        self.candidates = self._default_layers() if self.layers is None else list(self.layers)
+        super().before_fit()
+        self.candidates = _default_layers(self.model) if self.layers is None else self.layers
         modules = dict(self.model.named_modules())
         unknown = [name for name in self.candidates if name not in modules]
         if unknown or not self.candidates:
             raise ValueError(f"layers={self.layers}: " + (f"the model has no layer {unknown[0]!r}" if unknown else "there is none to choose from") +
                              "; choose names from model.named_modules(), or '' for the input")
 
-    def _default_layers(self):
-        with_weights = [name for name, child in self.model.named_children() if any(True for _ in child.parameters())]
-        return ['', *with_weights[:-1]]
-
     def mix(self, xb, lam, perm):
         if self.candidates is None: raise RuntimeError("ManifoldMixUp blends inside a network, so there is nothing to show: train with it")
         layer = random.choice(self.candidates)
         if not layer: return super().mix(xb, lam, perm)
-        _BlendInside(self.model, layer, lam, perm)
+        _BlendInside(self.learn, layer, lam, perm)
         return xb, lam
 
-    def forget(self):
-        left = vars(self.model).get('forward')
-        if isinstance(left, _BlendInside): left.undo()
+def _default_layers(model, above=''):
+    with_weights = [name for name, child in model.named_children() if any(True for _ in child.parameters())]
+    if len(with_weights) == 1: return _default_layers(model.get_submodule(with_weights[0]), f'{above}{with_weights[0]}.')  # nothing but a wrapper
+    return ['', *(above + name for name in with_weights[:-1])] if with_weights else []
 
 class _BlendInside:
     "Takes the place of `model.forward` for one call, which blends the output of a layer."
-    def __init__(self, model, layer, lam, perm):
-        self.model, self.layer, self.lam, self.perm, self.own_forward = model, layer, lam, perm, vars(model).get('forward')
-        model.forward = self
+    def __init__(self, learn, layer, lam, perm):
+        self.learn, self.model, self.layer, self.lam, self.perm = learn, learn.model, layer, lam, perm
+        self.own_forward = vars(self.model).get('forward')
+        self.model.forward = self
 
     def undo(self):
         del self.model.forward
@@ -249,7 +267,8 @@ class _BlendInside:
 
     def __call__(self, *xb):
         self.undo()
-        if not self.model.training: return self.model.forward(*xb)  # the batch that it was meant for was interrupted
+        if not self.model.training or not any(isinstance(cb, Mixing) for cb in self.learn.cbs):
+            return self.model.forward(*xb)  # another batch: that for which it was meant was interrupted
         self.blended = False
         self.hook = self.model.get_submodule(self.layer).register_forward_hook(self.blend)
         try: pred = self.model.forward(*xb)
@@ -262,7 +281,7 @@ class _BlendInside:
         self.blended = True
         return _blend(output, self.lam, self.perm, f'the output of {self.layer}')
 
-# %% ../nbs/07_mixup.ipynb #6100cdbf
+# %% ../nbs/07_mixup.ipynb #d93577d5
 class MixOne(Mixing):
     """One of several kinds of mixing for each batch, chosen at random.
 
@@ -277,21 +296,22 @@ class MixOne(Mixing):
         self.mixers = [_mixer(*item) for item in mixers.items()] if isinstance(mixers, dict) else list(mixers)
         self.weights = [1]*len(self.mixers) if weights is None else list(weights)
         if not self.mixers: raise ValueError("no mixers: give at least one, such as MixUp()")
+        for mixer in self.mixers:
+            if not isinstance(mixer, Mixing): raise TypeError(f"mixers: {mixer!r} is none; give callbacks such as MixUp(), or their parameters by name")
         if len(self.weights) != len(self.mixers) or min(self.weights) < 0 or not sum(self.weights):
             raise ValueError(f"weights={self.weights} for {len(self.mixers)} mixers: give each one a weight of 0 or more, and not 0 to all")
 
     def before_fit(self):
+        super().before_fit()
         for mixer in self.mixers:
             mixer.learn = self.learn
             mixer('before_fit')
 
-    def forget(self):
-        for mixer in self.mixers: mixer.forget()
-
     def draw(self, xb):
         self.chosen = random.choices(self.mixers, self.weights)[0]
+        drawn = self.chosen.draw(xb)
         self.scope = self.chosen.scope
-        return self.chosen.draw(xb)
+        return drawn
 
 def _mixer(name, parameters):
     known = {kind.__name__: kind for kind in (MixUp, CutMix, ManifoldMixUp)}

@@ -11,23 +11,26 @@ from fastai.vision.all import *
 from .checks import choice, number
 from .mixup import one_hot
 
-# %% ../nbs/08_label_smoothing.ipynb #78f3a682
+# %% ../nbs/08_label_smoothing.ipynb #05dbd0e8
 def smooth_labels(
     y: Tensor,       # classes (whole numbers, n), or distributions over classes (floating point, n × n_classes)
     n_classes: int,
     eps: float = .1,  # the part that is spread evenly over all classes, 0 to 1
 ) -> Tensor:         # n × n_classes; rows sum to 1
-    "Targets that ask for a little less than certainty (Szegedy and others 2015, section 7)."
+    """Targets that ask for a little less than certainty (Szegedy and others 2015, section 7).
+
+    Raises `ValueError` for an `eps` outside of 0 to 1, or another number of classes in `y`."""
     number('eps', eps, 1)
     q = y if y.is_floating_point() else one_hot(y, n_classes)
     if q.shape[-1] != n_classes: raise ValueError(f"targets for {q.shape[-1]} classes, and n_classes={n_classes}: they must agree")
     return (1 - eps)*q + eps/n_classes
 
-# %% ../nbs/08_label_smoothing.ipynb #6dd33d81
+# %% ../nbs/08_label_smoothing.ipynb #1056904b
 class LabelSmoothingCrossEntropy(Module):
     """Cross-entropy with smoothed targets (Szegedy and others 2015, section 7), equal to `F.cross_entropy(label_smoothing=eps)`.
 
-    Raises `ValueError` or `TypeError` that names the parameter for one that is not possible."""
+    Raises `ValueError` or `TypeError` that names the parameter for one that is not possible, and `ValueError` for
+    targets that do not fit to the output. (There is no `ignore_index`: every target counts.)"""
     y_int = True  # fastai: targets may be classes
 
     def __init__(self,
@@ -43,18 +46,21 @@ class LabelSmoothingCrossEntropy(Module):
         output: Tensor,  # logits, n × classes
         target: Tensor,  # classes, n whole numbers; or distributions, n × classes
     ) -> Tensor:         # a number, or n of them
-        terms = -smooth_labels(target, output.shape[1], self.eps).to(output.dtype) * output.log_softmax(1)
-        if self.weight is None: return self._reduce(terms.sum(1))
-        weight = self._weight_for(output)
-        losses = (terms * weight).sum(1)
-        weighted_mean = self.reduction == 'mean' and not target.is_floating_point()
-        return losses.sum() / weight[target].sum() if weighted_mean else self._reduce(losses)
+        soft = target.is_floating_point()
+        self._check_shapes(output, target, soft)
+        terms = -output.log_softmax(1)
+        if self.weight is not None: terms = terms * self.weight.to(output)
+        label = (target.to(output.dtype) * terms).sum(1) if soft else terms.gather(1, target.long()[:, None])[:, 0]  # H(q, p)
+        losses = (1 - self.eps)*label + self.eps*terms.mean(1) if self.eps else label                               # H(u, p) is the mean
+        if self.reduction == 'none': return losses
+        n = len(losses) if self.weight is None or soft else self.weight.to(output)[target.long()].sum()
+        return losses.sum() / (n if self.reduction == 'mean' else 1)
 
-    def _reduce(self, losses): return losses if self.reduction == 'none' else getattr(losses, self.reduction)()
-
-    def _weight_for(self, output):
-        if len(self.weight) != output.shape[1]: raise ValueError(f"weight has {len(self.weight)} numbers for {output.shape[1]} classes: give one for each")
-        return self.weight.to(output)
+    def _check_shapes(self, output, target, soft):
+        if output.ndim != 2 or target.shape != (output.shape if soft else output.shape[:1]):
+            raise ValueError(f"output {tuple(output.shape)} and target {tuple(target.shape)}: give n × classes, and n classes or n × classes shares")
+        if self.weight is not None and len(self.weight) != output.shape[1]:
+            raise ValueError(f"weight has {len(self.weight)} numbers for {output.shape[1]} classes: give one for each")
 
     def activation(self, output): return output.softmax(-1)
     def decodes(self, output): return output.argmax(-1)

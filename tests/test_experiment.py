@@ -21,6 +21,7 @@ from sotatrain.experiment import *
 from sotatrain.experiment import store, training
 from sotatrain.learner import Diverged
 from sotatrain.machine import conditions
+from sotatrain.tta import tta
 from tests.networks import Net
 
 SMALL = dict(data='doodlenette-20-10', arch='xresnet18', size=16, presize=16, epochs=1, bs=10, lr=1e-3)
@@ -100,7 +101,7 @@ STAGE = dict(size=32, epochs=1, bs=8, lr=.1)
     (dict(stages=[STAGE, STAGE | {'bs': 0}]), r'stages\[1\]: bs=0'), (dict(size=64, presize=32), 'presize=32 is smaller than the size 64'),
     (dict(tta={'view': 'flip'}), "tta: there is no 'view'; did you mean 'views'"), (dict(tta={'views': 'x'}), "views='x': choose one of random"), (dict(tta={'n': -1}), 'n=-1'),
     (dict(loader='datablock', tta={'n': 4}), "tta contradicts loader='datablock'"),
-    (dict(loader='datablock', noise=25), "noise contradicts loader='datablock'"), (dict(noise=-1), 'noise=-1: it must be 0 or more'),
+    (dict(loader='datablock', tta={}), "tta contradicts loader='datablock'"), (dict(loader='datablock', noise=25), "noise contradicts loader='datablock'"), (dict(noise=-1), 'noise=-1: it must be 0 or more'),
     (dict(noise=.25), 'noise=0.25: it must be a whole number'), (dict(loss={'ResNet': {}}), 'loss: no loss is called'),
     (dict(loader='datablock', augment={'flip': 0}), "augment contradicts loader='datablock'"), (dict(bf16='yes'), "bf16='yes'")])
 def test_bad_fields_are_errors_that_name_them(fields, message):
@@ -334,6 +335,13 @@ def test_noise_is_in_the_training_labels_only(recipes, tiny):
     (train, valid), (noisy, noisy_valid) = targets(0), targets(25)
     assert (train != noisy).float().mean() == .25 and torch.equal(valid, noisy_valid)
     with pytest.raises(ValueError, match='no labels with 30 % errors: choose from 0, 1, 5, 25, 50'): targets(30)
+
+
+def test_tta_without_parameters_is_tta_with_its_defaults(recipes, tiny_network, monkeypatch):
+    asked = []
+    monkeypatch.setattr('sotatrain.tta.tta', lambda learn, **options: (asked.append(options), tta(learn, n=0))[1])
+    for options in (None, {}, {'n': 2}): train(replace(recipes[0], tta=options), progress=False)
+    assert asked == [{'n': 0}, {}, {'n': 2}]
 
 
 def test_the_reference_pipeline(recipes, tiny_network):

@@ -1,5 +1,6 @@
 import math
 import random
+from functools import partial
 
 import pytest
 import torch
@@ -11,10 +12,11 @@ from fastai.vision.all import (BCEWithLogitsLossFlat, Callback, CancelBatchExcep
 from hypothesis import given, settings, strategies as st
 from torchvision.transforms import v2
 
-from sotatrain.learner import make_learner, seeded
+from sotatrain.learner import Bfloat16, make_learner, seeded
 from sotatrain.mixup import *
 from sotatrain.mixup import _BlendInside
 from sotatrain.presize import get_dls
+from sotatrain.smoothing import LabelSmoothingCrossEntropy
 from tests.networks import Net
 
 EVERY_KIND = [MixUp, CutMix, ManifoldMixUp, MixOne]
@@ -47,6 +49,11 @@ def test_lambda_has_the_moments_of_beta(alpha):
     torch.manual_seed(0)
     lam = draw_lam(alpha, 200_000, fold=False)
     assert lam.mean() == pytest.approx(.5, abs=.005) and lam.var() == pytest.approx(1 / (4*(2*alpha + 1)), rel=.02)
+
+
+def test_a_tiny_alpha_leaves_nearly_all_pictures_alone():
+    lam = draw_lam(.001, 10_000, fold=False)
+    assert ((lam < .001) | (lam > .999)).float().mean() > .98 and .45 < (lam > .5).float().mean() < .55
 
 
 def test_lambda_repeats_with_pytorchs_seed():
@@ -134,6 +141,35 @@ def test_mixing_as_timm_does(kind):
     assert torch.allclose(ours, their_x, atol=1e-6) and torch.allclose(mixup(x, one_hot(y, 4), lam, perm)[1].double(), their_y.double(), atol=1e-6)
 
 
+@given(batches(), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_the_loss_of_a_blend_is_the_blend_of_the_losses(batch, seed):
+    x, y, lam, perm = batch
+    z = torch.randn(len(x), 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    blended = F.cross_entropy(z, mixup(x, y, lam, perm)[1], reduction='none')
+    own, other = (F.cross_entropy(z, t.argmax(1), reduction='none') for t in (y, y[perm]))
+    assert torch.allclose(blended, lam*own + (1 - lam)*other, atol=1e-12)
+
+
+@given(batches())
+@settings(max_examples=50, deadline=None)
+def test_pictures_and_targets_get_the_same_partners(batch):
+    "Where the picture is the target itself, the blends must be equal."
+    _, y, lam, perm = batch
+    mixed, targets = mixup(y[:, :, None, None].expand(-1, -1, 2, 2), y, lam, perm)
+    assert torch.equal(mixed[:, :, 1, 0], targets)
+
+
+def test_double_precision_is_kept():
+    x = torch.rand(5, 3, 4, 4, dtype=torch.float64)
+    assert (mixup(x, x, .3, torch.arange(5).roll(1))[0] - (.3*x + .7*x.roll(1, 0))).abs().max() < 1e-15
+
+
+@pytest.mark.parametrize('lam', [1.5, -.1, math.nan, torch.tensor([.5, 2.])])
+def test_what_is_no_share(lam):
+    with pytest.raises(ValueError, match='lam=.*: shares are between 0 and 1'): mixup(torch.rand(2, 3), torch.rand(2, 3), lam, torch.tensor([1, 0]))
+
+
 @given(st.integers(1, 9), st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
 @settings(max_examples=60, deadline=None)
 def test_cutmix_lambda_is_the_true_share_of_pixels(n, height, width, seed):
@@ -142,8 +178,7 @@ def test_cutmix_lambda_is_the_true_share_of_pixels(n, height, width, seed):
     boxes = cutmix_boxes(torch.rand(n), height, width)
     mixed, lam = cutmix(own, boxes, perm)
     for i in range(n):
-        expected = 1. if perm[i] == i else (mixed[i] == i).float().mean().item()
-        if perm[i] != i: assert lam[i].item() == pytest.approx(expected, abs=1e-6)
+        if perm[i] != i: assert lam[i].item() == pytest.approx((mixed[i] == i).float().mean().item(), abs=1e-6)
         assert ((mixed[i] == i) | (mixed[i] == perm[i])).all()
 
 
@@ -193,48 +228,76 @@ class See(Callback):
         self.metrics_y.append(self.yb[0].clone())
 
 
-LOSSES = [F.cross_entropy, nn.CrossEntropyLoss(), CrossEntropyLossFlat(), nn.CrossEntropyLoss(label_smoothing=.1), LabelSmoothingCrossEntropyFlat(),
-          nn.CrossEntropyLoss(reduction='sum'), nn.CrossEntropyLoss(weight=torch.tensor([1., 2., 3.]))]
+WEIGHT = torch.tensor([1., 20., 3.])
+LOSSES = [
+    (F.cross_entropy, {}), (nn.CrossEntropyLoss(), {}), (CrossEntropyLossFlat(), {}), (nn.CrossEntropyLoss(label_smoothing=.1), dict(label_smoothing=.1)),
+    (LabelSmoothingCrossEntropyFlat(), dict(label_smoothing=.1)), (nn.CrossEntropyLoss(reduction='sum'), dict(reduction='sum')),
+    (partial(F.cross_entropy, reduction='sum'), dict(reduction='sum')), (nn.CrossEntropyLoss(WEIGHT), dict(weight=WEIGHT)),
+    (CrossEntropyLossFlat(weight=WEIGHT), dict(weight=WEIGHT)), (partial(F.cross_entropy, weight=WEIGHT), dict(weight=WEIGHT)),
+    (LabelSmoothingCrossEntropy(.1, WEIGHT), dict(weight=WEIGHT, label_smoothing=.1))]
 
 @pytest.mark.parametrize('scope', ['sample', 'batch'])
-@pytest.mark.parametrize('loss', LOSSES, ids=str)
-def test_the_loss_is_that_of_the_blended_target(loss, scope):
-    see, mix = See(), MixUp(.8, scope)
-    learn = linear_learner(loss, cbs=[mix, see])
-    checked = []
+@pytest.mark.parametrize('loss,settings', LOSSES, ids=lambda x: str(x) if isinstance(x, dict) else type(x).__name__)
+def test_the_loss_is_the_blend_of_both_labels_losses_at_its_usual_scale(loss, settings, scope):
+    mix, checked = MixUp(.8, scope), []
     class Check(Callback):
         run_valid, order = False, 20
         def after_loss(self):
             lam, y, partner = mix.pair
-            target = lam[:, None]*one_hot(y, 3) + (1 - lam)[:, None]*one_hot(partner, 3)
-            eps = getattr(loss, 'label_smoothing', .1 if isinstance(loss, LabelSmoothingCrossEntropyFlat) else 0)
-            weight = getattr(loss, 'weight', None)
-            each = -(target*(1 - eps) + eps/3).mul(weight if weight is not None and not eps else 1).mul(self.pred.log_softmax(-1)).sum(1)
-            if weight is not None and scope == 'batch':  # PyTorch's mean is weighted then: the same for both parts
-                each = (lam[0]*F.cross_entropy(self.pred, y, weight) + (1 - lam[0])*F.cross_entropy(self.pred, partner, weight))[None]
-            expected = each.sum() if getattr(loss, 'reduction', 'mean') == 'sum' else each.mean()
-            checked.append(torch.allclose(self.learn.loss, expected, atol=1e-5) and torch.allclose(self.learn.loss_grad, expected, atol=1e-5))
-    learn.add_cb(Check())
-    learn.fit(1, .1)
+            def each(target): return F.cross_entropy(self.pred, target, **settings | dict(reduction='none'))
+            n = 1 if settings.get('reduction') == 'sum' else settings['weight'][y].sum() if 'weight' in settings else len(y)
+            expected = (lam*each(y) + (1 - lam)*each(partner)).sum() / n
+            assert torch.allclose(self.learn.loss, expected, atol=1e-5) and torch.allclose(self.learn.loss_grad, expected, atol=1e-5)
+            if 'weight' not in settings:  # the loss of the blended target, too
+                target = lam[:, None]*one_hot(y, 3) + (1 - lam)[:, None]*one_hot(partner, 3)
+                assert torch.allclose(expected, F.cross_entropy(self.pred, target, **settings), atol=1e-5)
+            checked.append(True)
+    linear_learner(loss, cbs=[mix, Check()]).fit(1, .1)
     assert checked == [True]*3
 
 
-@pytest.mark.parametrize('y,loss,n_out', [
-    (lambda c: one_hot(c, 3), nn.CrossEntropyLoss(), 3), (lambda c: (one_hot(c, 3) + one_hot((c + 1) % 3, 3)), BCEWithLogitsLossFlat(), 3),
+@pytest.mark.parametrize('reduction', ['mean', 'sum'])
+def test_a_label_for_each_pixel(reduction):
+    x, y = torch.rand(8, 3, 5, 5), torch.randint(3, (8, 5, 5))
+    mix, checked = MixUp(.8), []
+    class Check(Callback):
+        run_valid, order = False, 20
+        def after_loss(self):
+            lam, own, partner = mix.pair
+            each = sum(share[:, None, None]*F.cross_entropy(self.pred, target, reduction='none') for share, target in ((lam, own), (1 - lam, partner)))
+            checked.append(torch.allclose(self.loss, getattr(each, reduction)(), rtol=1e-4))
+            assert torch.equal(self.y, own)
+    quiet(Learner(DataLoaders(*[DataLoader(list(zip(x, y)), bs=4)]*2), nn.Conv2d(3, 3, 1), loss_func=nn.CrossEntropyLoss(reduction=reduction), cbs=[mix, Check()])).fit(1, .1)
+    assert checked == [True]*2
+
+
+class Pooled(nn.Module):
+    "Pictures in, `n_out` numbers out."
+    def __init__(self, n_out):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, n_out)
+    def forward(self, x): return self.head(self.conv(x).mean((2, 3)))
+
+@pytest.mark.parametrize('scope', ['sample', 'batch'])
+@pytest.mark.parametrize('kind', [MixUp, CutMix, ManifoldMixUp])
+@pytest.mark.parametrize('targets,loss,n_out', [
+    (lambda c: one_hot(c, 3), nn.CrossEntropyLoss(), 3), (lambda c: one_hot(c, 3) + one_hot((c + 1) % 3, 3), BCEWithLogitsLossFlat(), 3),
     (lambda c: c.float()[:, None], MSELossFlat(), 1)], ids=['one-hot', 'several labels', 'regression'])
-def test_targets_that_can_be_blended(y, loss, n_out):
-    mix, see = MixUp(.8), See()
-    learn = linear_learner(loss, y, n_out, cbs=[mix, see])
-    seen = []
+def test_targets_that_can_be_blended(targets, loss, n_out, kind, scope):
+    x, y = torch.rand(12, 3, 8, 8), targets(torch.arange(12) % 3)
+    mix, seen = kind(scope=scope), []
     class Check(Callback):
         run_valid, order = False, 5
         def before_batch(self):
             lam, own, partner = mix.pair
-            seen.append(torch.allclose(self.yb[0], lam[:, None]*own + (1 - lam)[:, None]*partner))
-        def after_loss(self): seen.append(torch.equal(self.yb[0], mix.pair[1]))  # metrics see the targets of the larger part
-    learn.add_cb(Check())
-    learn.fit(1, .1)
-    assert seen == [True]*6
+            self.blended = lam[:, None]*own + (1 - lam)[:, None]*partner
+            seen.append(torch.allclose(self.y, self.blended))
+        def after_loss(self):
+            lam, own, partner = mix.pair
+            seen.append(torch.allclose(self.loss, loss(self.pred, self.blended)))
+            seen.append(torch.equal(self.y, torch.where(lam[:, None] >= .5, own, partner)))  # for metrics
+    quiet(Learner(DataLoaders(*[DataLoader(list(zip(x, y)), bs=4)]*2), Pooled(n_out), loss_func=loss, opt_func=SGD, cbs=[mix, Check()])).fit(1, .1)
+    assert seen == [True]*9
 
 
 @pytest.mark.parametrize('kind', EVERY_KIND)
@@ -302,31 +365,71 @@ def test_only_training_is_mixed(learn, kind):
     assert learn.validate() == plain.validate()
 
 
-def test_until(learn):
-    see = See()
-    learn.add_cbs([MixUp(until=.5), see])
-    mixed = []
+@pytest.mark.parametrize('kind', EVERY_KIND)
+@pytest.mark.parametrize('until,batches', [(0., 0), (.3, 3), (.5, 5), (1., 10)])
+def test_until(learn, kind, until, batches):
+    mixer, mixed = kind(until=until), []
     class Mixed(Callback):
         run_valid, order = False, 20
-        def before_batch(self): mixed.append(self.mix_up.pair is not None)
-    learn.fit(2, 1e-3, cbs=Mixed())
-    assert mixed == [True]*5 + [False]*5
+        def before_batch(self): mixed.append(mixer.pair is not None)
+    learn.fit(2, 1e-3, cbs=[mixer, Mixed()])
+    assert mixed == [True]*batches + [False]*(10 - batches)
 
+
+ENDS = [None, KeyboardInterrupt, RuntimeError, CancelFitException, CancelTrainException, CancelBatchException]
 
 @pytest.mark.parametrize('kind', EVERY_KIND)
-@pytest.mark.parametrize('error', [None, KeyboardInterrupt, RuntimeError, CancelFitException, CancelTrainException, CancelBatchException])
-def test_the_learner_is_as_before_however_a_fit_ends(learn, kind, error):
-    loss, cbs, metrics = learn.loss_func, [*learn.cbs], [*learn.metrics]
+@pytest.mark.parametrize('event', ['before_batch', 'after_pred', 'after_loss', 'before_step', 'after_step'])
+@pytest.mark.parametrize('error', ENDS)
+def test_the_learner_is_as_before_however_a_fit_ends(learn, kind, event, error):
+    loss, cbs, metrics, forward = learn.loss_func, [*learn.cbs], [*learn.metrics], vars(learn.model).get('forward')
     class Fail(Callback):
         run_valid, order = False, 30
-        def after_pred(self):
-            if error and self.iter == 2: raise error('stop')
+    def fail(self):
+        if error and self.iter == 2: raise error('stop')
+    setattr(Fail, event, fail)
     def fit(): learn.fit(1, 1e-3, cbs=[kind(), Fail()])
     if error in (KeyboardInterrupt, RuntimeError):
         with pytest.raises(error): fit()
     else: fit()
     assert learn.loss_func is loss and loss.reduction == 'mean' and [*learn.cbs] == cbs and [*learn.metrics] == metrics
     assert not any(module._forward_hooks for module in learn.model.modules())
+    if error is not KeyboardInterrupt and error is not RuntimeError: assert vars(learn.model).get('forward') is forward
+
+
+@pytest.mark.parametrize('kind', EVERY_KIND)
+def test_an_interruption_inside_the_loss(learn, kind):
+    class Interrupted(nn.CrossEntropyLoss):
+        calls = 0
+        def forward(self, pred, y):
+            self.calls += 1
+            if self.calls == 6: raise KeyboardInterrupt  # the second batch's, for each picture
+            return super().forward(pred, y)
+    learn.loss_func = loss = Interrupted()
+    with pytest.raises(KeyboardInterrupt): learn.fit(1, 1e-3, cbs=kind())
+    assert learn.loss_func is loss and loss.reduction == 'mean'
+
+
+def test_a_blend_prepared_for_an_interrupted_batch_does_not_reach_another_training(tiny):
+    losses = []
+    for interrupted in (False, True):
+        see, learn = See(), quiet(make_learner(get_dls(16, 8, tiny, presize=24, seed=0), Net, seed=0))
+        class Stop(Callback):
+            run_valid, order = False, 20
+            def before_batch(self): raise KeyboardInterrupt
+        if interrupted:
+            with pytest.raises(KeyboardInterrupt): learn.fit(1, 1e-3, cbs=[ManifoldMixUp(layers=['1']), Stop()])
+            assert isinstance(vars(learn.model)['forward'], _BlendInside)
+        learn.dls = get_dls(16, 8, tiny, presize=24, seed=0)
+        with seeded(1): learn.fit(1, 1e-3, cbs=see)
+        losses.append(torch.stack(see.losses))
+        assert not isinstance(vars(learn.model).get('forward'), _BlendInside)
+    assert torch.equal(*losses)
+
+
+@pytest.mark.parametrize('mixers', [[MixUp, CutMix], [MixUp, ManifoldMixUp], [MixOne, MixUp]])
+def test_two_kinds_of_mixing_at_once_are_refused(learn, mixers):
+    with pytest.raises(ValueError, match='two kinds of mixing at once.*MixOne'): learn.fit(1, 1e-3, cbs=[kind() for kind in mixers])
 
 
 def test_an_interruption_inside_the_network_leaves_nothing(learn):
@@ -404,11 +507,19 @@ def test_two_targets_are_refused():
 
 
 @pytest.mark.parametrize('kind', EVERY_KIND)
-def test_inside_lr_find(learn, kind):
-    loss = learn.loss_func
-    learn.add_cb(kind())
-    learn.lr_find(num_it=6, show_plot=False)
-    assert learn.loss_func is loss
+@pytest.mark.parametrize('error', [None, KeyboardInterrupt])
+def test_inside_lr_find(learn, kind, error):
+    loss, mixer, mixed = learn.loss_func, kind(), []
+    class Note(Callback):
+        run_valid, order = False, 20
+        def after_loss(self):
+            mixed.append(mixer.pair is not None)
+            if error and len(mixed) == 3: raise error
+    learn.add_cbs([mixer, Note()])
+    if error:
+        with pytest.raises(error): learn.lr_find(num_it=6, show_plot=False)
+    else: learn.lr_find(num_it=6, show_plot=False)
+    assert learn.loss_func is loss and loss.reduction == 'mean' and all(mixed) and len(mixed) >= 3
 
 
 def test_training_metrics_tell_of_the_larger_part():
@@ -421,6 +532,7 @@ def test_training_metrics_tell_of_the_larger_part():
     y = torch.tensor([0, 1, 2, 3]*4)
     x = one_hot(y, 4)[:, :, None, None].expand(16, 4, 8, 8).clone()
     for mixer in (MixUp(1.), CutMix()):
+        torch.manual_seed(0)  # a box of exactly half of a picture has no larger part
         learn = quiet(Learner(DataLoaders(*[DataLoader(list(zip(x, y)), bs=8)]*2), Larger(), loss_func=nn.CrossEntropyLoss(), metrics=accuracy, cbs=mixer))
         learn.recorder.train_metrics = True
         learn.fit(3, 0.)
@@ -447,6 +559,36 @@ def test_bad_layers(learn):
     with pytest.raises(ValueError, match='there is none to choose from'): learn.fit(1, cbs=ManifoldMixUp(layers=[]))
 
 
+@pytest.mark.parametrize('layers', [3, '1'])
+def test_layers_are_a_list(layers):
+    with pytest.raises(TypeError, match=f'layers={layers!r}: give a list of names'): ManifoldMixUp(layers=layers)
+
+
+def test_a_wrapper_is_looked_into():
+    class Wrapper(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3))
+        def forward(self, x): return self.net(x)
+    mixer = ManifoldMixUp()
+    quiet(Learner(numbers(noop), Wrapper(), loss_func=F.cross_entropy, cbs=mixer)).fit(1, .1)
+    assert mixer.candidates == ['', 'net.0']
+
+
+def test_a_single_layer_has_no_inside():
+    with pytest.raises(ValueError, match='there is none to choose from'): linear_learner(F.cross_entropy, cbs=ManifoldMixUp()).fit(1, .1)
+
+
+def test_an_output_that_is_no_tensor():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.head = nn.LSTM(6, 4), nn.Linear(4, 3)
+        def forward(self, x): return self.head(self.lstm(x)[0])
+    learn = quiet(Learner(numbers(noop), Recurrent(), loss_func=F.cross_entropy, cbs=ManifoldMixUp(layers=['lstm'])))
+    with pytest.raises(TypeError, match='the output of lstm is a tuple, which cannot be blended'): learn.fit(1, .1)
+
+
 def test_layers_that_are_chosen(learn):
     "The input, and all children with weights but the last one."
     mixer = ManifoldMixUp()
@@ -460,9 +602,15 @@ def test_cutmix_needs_pictures():
 
 @pytest.mark.parametrize('args,message', [
     (dict(mixers=[]), 'no mixers'), (dict(mixers={'Mixup': {}}), "there is no 'Mixup'; choose from MixUp, CutMix, ManifoldMixUp"),
+    (dict(mixers=[MixUp]), 'give callbacks such as'), (dict(mixers=['MixUp']), "mixers: 'MixUp' is none"),
     (dict(weights=[1]), 'for 2 mixers'), (dict(weights=[0, 0]), 'not 0 to all'), (dict(weights=[-1, 2]), r'weights=\[-1, 2\]')])
 def test_bad_mixtures(args, message):
-    with pytest.raises(ValueError, match=message): MixOne(**args)
+    with pytest.raises((ValueError, TypeError), match=message): MixOne(**args)
+
+
+def test_a_mixture_of_mixtures(learn):
+    learn.fit(1, 1e-3, cbs=MixOne([MixOne([MixUp(scope='batch')]), ManifoldMixUp()]))
+    assert math.isfinite(learn.recorder.values[-1][0])
 
 
 def test_one_of_several_is_chosen_by_weight(learn):
@@ -475,13 +623,28 @@ def test_one_of_several_is_chosen_by_weight(learn):
     assert set(chosen) == {'MixUp', 'ManifoldMixUp'} and .6 < chosen.count('ManifoldMixUp')/len(chosen) < .9
 
 
-def test_half_precision():
-    x, y = torch.rand(4, 3, 8, 8).bfloat16(), torch.tensor([0, 1, 2, 1])
-    dls = DataLoaders(*[DataLoader(list(zip(x, y)), bs=4)]*2)
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).bfloat16()
-    learn = quiet(Learner(dls, model, loss_func=nn.CrossEntropyLoss(), opt_func=SGD, cbs=MixUp()))
+@pytest.mark.parametrize('kind', [MixUp, CutMix, ManifoldMixUp])
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision(kind, dtype):
+    x, y = torch.rand(8, 3, 8, 8).to(dtype), torch.tensor([0, 1, 2, 1]*2)
+    mixer, checked = kind(), []
+    class Check(Callback):
+        run_valid, order = False, 20
+        def after_loss(self):
+            lam, own, partner = mixer.pair
+            assert self.pred.dtype == dtype and lam.dtype == torch.float32
+            target = lam[:, None]*one_hot(own, 3) + (1 - lam)[:, None]*one_hot(partner, 3)
+            checked.append(self.loss.item() == pytest.approx(F.cross_entropy(self.pred.float(), target).item(), rel=.02))
+    learn = quiet(Learner(DataLoaders(*[DataLoader(list(zip(x, y)), bs=4)]*2), Pooled(3).to(dtype), loss_func=nn.CrossEntropyLoss(), opt_func=SGD, cbs=[mixer, Check()]))
     learn.fit(1, .1)
-    assert math.isfinite(learn.recorder.values[-1][0])
+    assert checked == [True]*2
+
+
+def test_autocast(learn):
+    Bfloat16().attach(learn.model)
+    forward = vars(learn.model)['forward']
+    learn.fit(1, 1e-3, cbs=ManifoldMixUp(layers=['1']))
+    assert vars(learn.model)['forward'] is forward and math.isfinite(learn.recorder.values[-1][0])
 
 
 # --- what the network sees
@@ -489,13 +652,17 @@ def test_half_precision():
 @pytest.mark.parametrize('kind', [MixUp, CutMix, MixOne])
 def test_a_batch_is_shown_with_both_labels(tiny, kind):
     import matplotlib.pyplot as plt
-    dls = get_dls(16, 8, tiny, presize=24, seed=0)
-    kind().show_batch(dls, 3)
-    axes = plt.gcf().axes
-    assert len(axes) == 3
-    for ax in axes:
-        shares, names = zip(*(line.split(' ', 1) for line in ax.get_title().split('\n')))
-        assert sum(map(float, shares)) == pytest.approx(1, abs=.011) and set(names) <= set(dls.vocab)
+    dls, same = (get_dls(16, 8, tiny, presize=24, seed=0) for _ in range(2))
+    y = same.train.one_batch()[1].tolist()
+    mixer, draw = kind(), kind.draw
+    def keep(xb):
+        keep.drawn = draw(mixer, xb)
+        return keep.drawn
+    mixer.draw = keep
+    mixer.show_batch(dls, 3)
+    _, lam, perm = keep.drawn
+    expected = [f'{l:.2f} {dls.vocab[y[i]]}\n{1 - l:.2f} {dls.vocab[y[p]]}' for i, (l, p) in enumerate(zip(lam.tolist(), perm.tolist()))]
+    assert [ax.get_title() for ax in plt.gcf().axes] == expected[:3]
     plt.close('all')
 
 

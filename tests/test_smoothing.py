@@ -7,7 +7,7 @@ from fastai.vision.all import CrossEntropyLossFlat, DataLoader, DataLoaders, Lea
 from hypothesis import given, settings, strategies as st
 
 from sotatrain.learner import make_learner
-from sotatrain.mixup import CutMix, ManifoldMixUp, MixUp, one_hot
+from sotatrain.mixup import CutMix, ManifoldMixUp, MixOne, MixUp, one_hot
 from sotatrain.presize import get_dls
 from sotatrain.smoothing import *
 from sotatrain.tta import tta
@@ -92,10 +92,32 @@ def test_half_precision(dtype):
 def test_bad_parameters(args, message):
     with pytest.raises((ValueError, TypeError), match=message): LabelSmoothingCrossEntropy(**args)
 
-def test_targets_for_another_number_of_classes():
-    with pytest.raises(ValueError, match='targets for 3 classes, and n_classes=5'): LabelSmoothingCrossEntropy()(torch.randn(2, 5), torch.rand(2, 3))
-    with pytest.raises(ValueError, match='with 5 classes they go from 0 to 4'): LabelSmoothingCrossEntropy()(torch.randn(1, 5), torch.tensor([7]))
+@pytest.mark.parametrize('output,target', [
+    ((2, 5), torch.rand(2, 3)), ((3, 5), torch.tensor([0, 1])), ((8, 5), torch.tensor([1])), ((2, 5), torch.tensor([[0], [1]])), ((2, 5, 5), torch.zeros(2, 5).long())])
+def test_targets_that_do_not_fit(output, target):
+    with pytest.raises(ValueError, match=r'give n × classes, and n classes or n × classes shares'): LabelSmoothingCrossEntropy()(torch.randn(output), target)
+
+def test_weights_that_do_not_fit():
     with pytest.raises(ValueError, match='weight has 5 numbers for 4 classes'): LabelSmoothingCrossEntropy(weight=WEIGHT)(torch.randn(2, 4), torch.tensor([0, 1]))
+
+def test_smoothed_labels_that_do_not_fit():
+    with pytest.raises(ValueError, match='targets for 3 classes, and n_classes=5'): smooth_labels(torch.rand(2, 3), 5)
+    with pytest.raises(ValueError, match='with 5 classes they go from 0 to 4'): smooth_labels(torch.tensor([7]), 5)
+
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int32])
+def test_small_whole_numbers_are_classes_too(batch, dtype):
+    z, y, _ = batch
+    z, y = z[:5], y[:5]  # as many pictures as classes: a mask would have this length
+    expected = F.cross_entropy(z, y, WEIGHT.double(), label_smoothing=.1)
+    assert torch.allclose(LabelSmoothingCrossEntropy(.1, WEIGHT)(z, y.to(dtype)), expected)
+
+def test_an_impossible_class_costs_nothing_without_smoothing():
+    z = torch.tensor([[1., 0., -math.inf]])
+    assert torch.allclose(LabelSmoothingCrossEntropy(0.)(z, torch.tensor([1])), F.cross_entropy(z, torch.tensor([1])))
+
+def test_double_precision_is_kept(batch):
+    z, y, q = batch
+    for target in (y, q): assert torch.allclose(LabelSmoothingCrossEntropy(.1)(z, target), F.cross_entropy(z, target, label_smoothing=.1), atol=1e-14)
 
 
 # --- in a learner
@@ -109,7 +131,7 @@ def learn(tiny, tmp_path, monkeypatch):
     return learn
 
 def test_it_trains_and_predicts(learn, tmp_path):
-    learn.add_cbs([MixUp(), ManifoldMixUp()])
+    learn.add_cb(MixOne([MixUp(), ManifoldMixUp()]))
     learn.fit(1, 1e-3)
     p, y = learn.get_preds()
     assert torch.allclose(p.sum(1), torch.ones(20)) and torch.allclose(tta(learn, n=0)[0], p, atol=1e-5)

@@ -83,8 +83,8 @@ class Recipe:
         if self.presize < largest: raise ValueError(f"presize={self.presize} is smaller than the size {largest}: make it at least {largest}")
 
     def _check_datablock(self):
-        for name in ('noise', 'augment', 'batch_tfms', 'tta'):
-            if getattr(self, name): raise ValueError(f"{name} contradicts loader='datablock', which has labels and transforms of its own: remove one of the two")
+        for name, unset in dict(noise=0, augment={}, batch_tfms={}, tta=None).items():
+            if getattr(self, name) != unset: raise ValueError(f"{name} contradicts loader='datablock', which has labels and transforms of its own: remove one of the two")
 
     @property
     def all_stages(self) -> list:

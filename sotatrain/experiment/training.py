@@ -158,7 +158,7 @@ def _fit(learn, recipe, data, watch):
 def _quality(learn, recipe):
     "How good the final predictions are."
     from ..tta import calibration_error, tta
-    p, targets = learn.get_preds() if recipe.loader == 'datablock' else tta(learn, **recipe.tta or {'n': 0})
+    p, targets = learn.get_preds() if recipe.loader == 'datablock' else tta(learn, **({'n': 0} if recipe.tta is None else recipe.tta))
     return dict(accuracy=_round((p.argmax(-1) == targets).float().mean()), calibration_error=_round(calibration_error(p, targets)))
 
 
