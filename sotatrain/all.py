@@ -10,3 +10,4 @@ from .resizing import *
 from .tta import *
 from .mixup import *
 from .smoothing import *
+from .questionnaire import answer_key, progress, question, questions, quiz

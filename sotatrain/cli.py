@@ -11,6 +11,7 @@ they do not mention comes from a profile of settings.ini (smoke, cpu, gpu, long)
 EXAMPLES = """examples:
   sotatrain train size=64 epochs=5                 one run on Doodlenette, the drawn data set
   sotatrain train --data ~/imagenette2 --profile gpu
+  sotatrain train --data ~/birds epochs=80 cbs='{"MixUp": {}}' --export birds.pkl
   sotatrain recipe lr=0.01 > fast.json             write a recipe, to edit it
   sotatrain compare base.json fast.json --seeds 3 --name rates
   sotatrain show rates                             what it gave; `sotatrain show` lists all"""
@@ -41,6 +42,7 @@ def _parser():
     train = _command(commands, 'train', _train, 'train once, and print what came out')
     train.add_argument('recipe', nargs='*', metavar='RECIPE', help='a JSON file, and/or field=value words')
     train.add_argument('--seed', type=int, default=0, help='of weights, order and crops (default: 0)')
+    train.add_argument('--export', type=Path, metavar='FILE', help="write the trained learner there; fastai's load_learner reads it")
     _run_options(train)
     compare = _command(commands, 'compare', _compare, 'train several recipes from several seeds, and compare them with the first')
     compare.add_argument('recipes', nargs='+', metavar='RECIPE', help='JSON files; the first is what the others are compared with')
@@ -73,7 +75,7 @@ def _run_options(command):
 
 def _train(args):
     from sotatrain.experiment import train
-    run = train(_read(args.recipe, args.profile), args.seed, args.data, args.device, progress=sys.stdout.isatty())
+    run = train(_read(args.recipe, args.profile), args.seed, args.data, args.device, progress=sys.stdout.isatty(), export=args.export)
     print(run)
     return int(run.failed)
 

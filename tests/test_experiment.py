@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -335,6 +336,19 @@ def test_noise_is_in_the_training_labels_only(recipes, tiny):
     (train, valid), (noisy, noisy_valid) = targets(0), targets(25)
     assert (train != noisy).float().mean() == .25 and torch.equal(valid, noisy_valid)
     with pytest.raises(ValueError, match='no labels with 30 % errors: choose from 0, 1, 5, 25, 50'): targets(30)
+
+
+def test_a_run_can_be_exported(recipes, tiny_network, tmp_path):
+    from fastai.vision.all import load_learner
+    run = train(replace(recipes[0], cbs={'MixUp': {}}), progress=False, export=tmp_path/'mine.pkl')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        learn = load_learner(tmp_path/'mine.pkl')
+    files = learner_of(recipes[0]).dls.valid.items
+    with learn.no_bar(): p, y = learn.get_preds(dl=learn.dls.test_dl(files, with_labels=True))
+    assert (p.argmax(1) == y).float().mean().item() == pytest.approx(run.accuracy, abs=1e-6)
+    assert [file.name for file in tmp_path.iterdir()] == ['mine.pkl']
+    with pytest.raises(FileNotFoundError, match='nowhere does not exist: make this folder'): train(recipes[0], export=tmp_path/'nowhere'/'mine.pkl')
 
 
 def test_tta_without_parameters_is_tta_with_its_defaults(recipes, tiny_network, monkeypatch):

@@ -51,9 +51,22 @@ def train(
     data: Path = None,  # folder with train/ and val/; `recipe.data` if not given
     device=None,        # fastai's default if not given
     progress: bool = True,  # show a progress bar
+    export: Path = None,    # a file for the trained learner, with its transforms; see `Learner.export` and `load_learner`
 ) -> Run:
-    "One run. A loss that diverges makes a failed `Run`; everything else that goes wrong is raised."
-    return _training(recipe, seed, data, device, progress).run(recipe)
+    """One run. A loss that diverges makes a failed `Run`; everything else that goes wrong is raised.
+
+    Raises `FileNotFoundError`, before the training, if the folder of `export` does not exist."""
+    if export and not Path(export).absolute().parent.is_dir(): raise FileNotFoundError(f"{Path(export).parent} does not exist: make this folder, or export to another one")
+    training = _training(recipe, seed, data, device, progress)
+    run = training.run(recipe)
+    if export and not run.failed: _export(training.learn, Path(export).absolute())
+    return run
+
+
+def _export(learn, file):
+    draft = file.with_name(f'.{file.name}.draft')
+    learn.export(draft)
+    draft.replace(file)  # whole, or not at all
 
 
 def trained_learner(

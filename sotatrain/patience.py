@@ -1,0 +1,34 @@
+"""Calling a function that may never return."""
+import ctypes
+import threading
+
+__all__ = ['TimeIsUp', 'with_patience']
+
+
+class TimeIsUp(Exception):
+    "The function did not return in time."
+
+class _Stop(BaseException): pass
+
+
+def with_patience(
+    seconds: float,  # how long to wait
+    function,
+    *args,
+):
+    """What `function(*args)` returns or raises. Raises `TimeIsUp` after so many seconds, and stops the function.
+
+    It runs in a thread of its own. Python stops a thread between two of its own steps only: a function that waits
+    inside compiled code goes on there, without harm, until it comes back to Python."""
+    outcome = {}
+    def run():
+        try: outcome['result'] = function(*args)
+        except BaseException as error: outcome['error'] = error  # raised again where the reader sees it
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop))
+        raise TimeIsUp(f"no answer after {seconds:g} seconds")
+    if 'error' in outcome: raise outcome['error']
+    return outcome['result']

@@ -1,0 +1,1 @@
+"""The questions of the book, a file for each chapter. `sotatrain.questionnaire` asks them."""
