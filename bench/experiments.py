@@ -40,9 +40,10 @@ def soft_targets(first, few, many):
     "Mixup and label smoothing with true and with wrong labels; smoothing for fewer and for more epochs."
     ways = {'plain': {}, 'Mixup': MIXUP, 'smoothing': SMOOTHING, 'Mixup and smoothing': MIXUP | SMOOTHING}
     two = {name: ways[name] for name in ('plain', 'smoothing')}
+    variants = {name: dict(cbs={name: {}}) for name in ('CutMix', 'ManifoldMixUp', 'MixOne')}
     def named(suffix, ways, **changes): return [replace(first, name=name + suffix, **way, **changes) for name, way in ways.items()]
     return [*named('', ways), *named(', 25 wrong', ways, noise=25), *named(', 50 wrong', two, noise=50), *named(', 5 wrong', two, noise=5),
-            *named(f', {few} epochs', two, epochs=few), *named(f', {many} epochs', two, epochs=many)]
+            *named('', variants), *named(f', {few} epochs', two, epochs=few), *named(f', {many} epochs', two, epochs=many)]
 
 
 EXPERIMENTS = {

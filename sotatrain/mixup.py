@@ -155,7 +155,7 @@ class MixUp(Mixing):
         "The mixed inputs, and the true λ of each."
         return tuple(_blend(x, lam, perm, 'x') for x in xb), lam
 
-# %% ../nbs/07_mixup.ipynb #81a15bff
+# %% ../nbs/07_mixup.ipynb #506cb50f
 @patch
 def show_batch(self: Mixing,
     dls: DataLoaders,  # data whose batches have pictures and classes
@@ -168,7 +168,7 @@ def show_batch(self: Mixing,
     n = min(max_n, len(x))
     _, axes = plt.subplots(1, n, figsize=(2*n, 2.5), squeeze=False)
     for ax, picture, share, *classes in zip(axes[0], x, lam.tolist(), y.tolist(), y[perm].tolist()):
-        ax.imshow(picture.permute(1, 2, 0).clamp(0, 1).cpu()); ax.axis('off')
+        ax.imshow(picture.permute(1, 2, 0).clamp(0, 1).cpu(), interpolation='nearest'); ax.axis('off')
         ax.set_title('\n'.join(f'{part:.2f} {dls.vocab[c]}' for part, c in zip((share, 1 - share), classes)), fontsize=8)
 
 # %% ../nbs/07_mixup.ipynb #c4f43ba0

@@ -185,3 +185,26 @@ def test_chapter_5_says_what_was_measured():
     assert rows['growing'].mean == max(row.mean for row in rows.values())
     seconds = [row.seconds for row in rows.values()]
     assert max(seconds) < 1.07 * min(seconds)  # equal time
+
+
+def test_chapter_6_says_what_was_measured():
+    table = stored_results('tta-64')
+    d = {row.name: row.difference for row in table.rows if row.difference}
+    assert {name: difference.verdict for name, difference in d.items()} == {
+        'flip': 'helps', 'random': 'no difference shown', 'random 8': 'helps', 'five_crop': 'helps', 'multi_scale': 'hurts',
+        'random, max': 'no difference shown', 'random, gmean': 'no difference shown'}
+    means = {name: round(difference.mean, 1) for name, difference in d.items()}
+    assert (means['flip'], means['random'], means['five_crop'], means['random 8'], means['multi_scale']) == (.8, 1.2, 1.2, 1.9, -2.4)
+    accuracies = {row.name: row.accuracies for row in table.rows}
+    def gains(name, reference='plain'): return [accuracies[name][seed] - accuracies[reference][seed] for seed in accuracies[name]]
+    assert (round(min(gains('random')), 1), round(max(gains('random')), 1)) == (.8, 1.8)
+    assert round(min(gains('five_crop')), 2) >= 1.15 and round(max(gains('five_crop')), 2) <= 1.30
+    assert {round(gain, 1) for gain in gains('random, max', 'random')} == {-.4, -.5}
+    merges = {row.name: row.difference for row in stored_results('tta-64', 'random', 'random, max', 'random, gmean').rows}
+    assert merges['random, max'].verdict == 'hurts' and merges['random, gmean'].verdict == 'no difference shown'
+    corners = stored_results('tta-64', 'random', 'five_crop').rows[1].difference
+    assert (round(corners.mean, 1), round(corners.low, 1), round(corners.high, 1)) == (0., -1.4, 1.4)
+    errors = {}
+    for run in table.runs: errors.setdefault(run.recipe.name, []).append(round(100*run.calibration_error, 1))
+    assert (min(errors['plain']), max(errors['plain'])) == (1.3, 2.5) and (min(errors['random, max']), max(errors['random, max'])) == (8.6, 9.6)
+    assert max(abs(a - b) for a, b in zip(errors['random, gmean'], errors['plain'])) < 1
