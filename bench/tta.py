@@ -1,10 +1,12 @@
 """Test-time augmentation beside fastai's: `python -m bench.tta --data DIR` prints a table and writes results/tta.json.
 
 For each seed a network is trained (in stages, up to 128 px), and two learners get its weights: ours, as `make_learner`
-makes it, and a plain one of fastai's on a `DataBlock`. Both predict the validation pictures with four random views,
-one after the other; and as the least that five views can cost, our network's own five forward passes are timed on
-batches that are there already. Weights are kept in the cache, so that an interrupted measurement goes on."""
+makes it, and a plain one of fastai's on a `DataBlock`. Both predict the validation pictures with four random views;
+and as the least that five views can cost, our network's own five forward passes are timed on batches that are there
+already. The three take turns, a third of the pictures at a time, so that the noise of a shared machine hits all alike.
+Weights and finished seeds are kept, so that an interrupted measurement goes on."""
 import argparse
+import json
 from contextlib import redirect_stdout
 from io import StringIO
 from statistics import median
@@ -55,36 +57,51 @@ def timed(function):
     return perf_counter() - start, result
 
 
-def forward_passes(learn, views):
-    "All validation pictures, `views` times, from a batch that is there already."
-    n, model = len(learn.dls.valid.dataset), learn.model.eval()
+def forward_passes(learn, pictures, views):
+    "So many pictures, `views` times, from a batch that is there already."
+    model = learn.model.eval()
     xb = torch.rand(BS, 3, SIZE, SIZE, device=learn.dls.device)
     with torch.no_grad():
-        for start in range(0, n, BS):
-            for _ in range(views): model(xb[:n - start])
+        for start in range(0, pictures, BS):
+            for _ in range(views): model(xb[:pictures - start])
 
 
-def measure(seed, data, device):
+def measure(seed, data, device, chunk):
     ours = our_learner(seed, data, device)
     theirs = fastai_learner(ours, dataset(data or RECIPE.data), device)
-    with ours.no_bar(), theirs.no_bar():
-        timed(lambda: forward_passes(ours, 1))  # warms up
-        fastai_seconds, (p, targets) = timed(lambda: theirs.tta(n=N))
-        seconds, (q, q_targets) = timed(lambda: tta(ours, n=N))
-        forward_seconds, _ = timed(lambda: forward_passes(ours, N + 1))
-        plain, _ = tta(ours, n=0)
-    def quality(p, t): return dict(accuracy=(p.argmax(-1) == t).float().mean().item(), calibration_error=calibration_error(p, t))
-    return dict(seed=seed, pictures=len(q), fastai=dict(seconds=fastai_seconds, **quality(p, targets)),
-                ours=dict(seconds=seconds, **quality(q, q_targets)), plain=quality(plain, q_targets), forward_seconds=forward_seconds)
+    files = ours.dls.valid.items
+    measure_part(ours, theirs, files[:BS], seed)  # warms up
+    turns = [measure_part(ours, theirs, files[start:start + chunk], seed) for start in range(0, len(files), chunk)]
+    ways = turns[0].keys()
+    seconds = {way: [turn[way][0] for turn in turns] for way in ways}
+    answers = {way: [torch.cat(parts) for parts in zip(*(turn[way][1][:2] for turn in turns))] for way in ways if way != 'forward'}
+    return dict(seed=seed, pictures=len(files), seconds=seconds,
+                quality={way: dict(accuracy=(p.argmax(-1) == y).float().mean().item(), calibration_error=calibration_error(p, y)) for way, (p, y) in answers.items()})
 
+
+def measure_part(ours, theirs, files, seed):
+    "Seconds and answers of each way to predict these pictures."
+    def dl(learn): return learn.dls.test_dl(files, with_labels=True)
+    with ours.no_bar(), theirs.no_bar():
+        return {'fastai': timed(lambda: theirs.tta(dl=dl(theirs), n=N)), 'ours': timed(lambda: tta(ours, dl=dl(ours), n=N, seed=seed)),
+                'plain': timed(lambda: tta(ours, dl=dl(ours), n=0)), 'forward': timed(lambda: forward_passes(ours, len(files), N + 1))}
+
+
+def ratios(rows, way):
+    "Our seconds by those of another way, part by part."
+    return [ours / other for r in rows for ours, other in zip(r['seconds']['ours'], r['seconds'][way])]
 
 def table(rows):
-    ratio, overhead = ([r['ours']['seconds'] / get(r) for r in rows] for get in (lambda r: r['fastai']['seconds'], lambda r: r['forward_seconds']))
-    lines = [f"seed {r['seed']}: fastai {r['fastai']['seconds']:.0f} s, {r['fastai']['accuracy']:.2%}; ours {r['ours']['seconds']:.0f} s, "
-             f"{r['ours']['accuracy']:.2%}; plain {r['plain']['accuracy']:.2%}; five forward passes {r['forward_seconds']:.0f} s" for r in rows]
-    d = paired_difference(*([100*r[who]['accuracy'] for r in rows] for who in ('ours', 'fastai')))
-    return '\n'.join([*lines, f"ours takes {median(ratio):.2f} of fastai's time, and {median(overhead):.2f} of its own forward passes'",
+    lines = [f"seed {r['seed']}: " + ', '.join(f"{way} {sum(seconds):.0f} s" + (f" {r['quality'][way]['accuracy']:.2%}" if way in r['quality'] else '')
+                                               for way, seconds in r['seconds'].items()) for r in rows]
+    d = paired_difference(*([100*r['quality'][who]['accuracy'] for r in rows] for who in ('ours', 'fastai')))
+    return '\n'.join([*lines, f"ours takes {median(ratios(rows, 'fastai')):.2f} of fastai's time, and {median(ratios(rows, 'forward')):.2f} of its own five forward passes'",
                       f"accuracy, ours minus fastai's: {d.mean:+.2f} points ({d.low:+.2f} to {d.high:+.2f}, {d.n} seeds)"])
+
+
+def finished(file):
+    "Seeds that an earlier, interrupted measurement has finished."
+    return json.loads(file.read_text())['rows'] if file.exists() else []
 
 
 def main():
@@ -93,12 +110,15 @@ def main():
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--results', default='tta.json', help='name of the file in results/')
+    parser.add_argument('--chunk', type=int, default=1400, help="pictures of a turn; many, because fastai's workers start anew in each")
+    parser.add_argument('--resume', action='store_true', help='keep the seeds that the results file has')
     args = parser.parse_args()
-    rows = []
-    for seed in range(args.seeds):
-        rows.append(measure(seed, args.data, args.device))
+    file = RESULTS/args.results
+    rows = finished(file) if args.resume else []
+    for seed in range(len(rows), args.seeds):
+        rows.append(measure(seed, args.data, args.device, args.chunk))
         precision = 'bf16' if has_bf16(args.device) else 'fp32'
-        write(dict(conditions=conditions(args.device, precision), recipe=RECIPE.to_dict(), n=N, rows=rows), RESULTS/args.results)
+        write(dict(conditions=conditions(args.device, precision), recipe=RECIPE.to_dict(), n=N, rows=rows), file)
         print(table(rows), flush=True)
 
 
