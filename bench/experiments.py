@@ -80,12 +80,12 @@ def part_of(data, per_class):
         if file.is_relative_to(source/'train'): files.setdefault(file.parent, []).append(file)
     chosen = [group[i*len(group)//per_class] for group in files.values() for i in range(min(per_class, len(group)))]
     part = cache_folder()/f'{source.name}-{len(chosen)}'
-    if not part.exists(): _link(source, part, chosen)
+    if (part/'val').resolve() != (source/'val').resolve(): _link(source, part, chosen)  # it may be of another folder with this name
     return part
 
 def _link(source, part, chosen):
-    draft = part.with_suffix('.draft')
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = part.with_name(f'.{part.name}.draft')
+    for old in (draft, part): shutil.rmtree(old, ignore_errors=True)
     for file in chosen:
         (draft/file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
         (draft/file.relative_to(source)).symlink_to(file)

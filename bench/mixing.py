@@ -4,13 +4,12 @@ The same network and the same batches, which are there already; the pairs of cal
 noise of a shared machine hits all alike, and each round gives a ratio to the plain step of the same round."""
 import argparse
 from statistics import median
-from time import perf_counter
 
 import torch
 from fastai.callback.mixup import MixUp as FastaiMixUp
 from fastai.vision.all import CrossEntropyLossFlat, DataLoaders, LabelSmoothingCrossEntropyFlat, TensorCategory, TensorImage
 
-from bench.common import RESULTS, write
+from bench.common import RESULTS, timed, write
 from sotatrain.learner import has_bf16, make_learner
 from sotatrain.machine import conditions
 from sotatrain.mixup import CutMix, MixUp
@@ -40,11 +39,8 @@ def learner_of(mixer, loss, batches):
 
 
 def seconds(learn):
-    if torch.cuda.is_available(): torch.cuda.synchronize()
-    start = perf_counter()
-    with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-4)
-    if torch.cuda.is_available(): torch.cuda.synchronize()
-    return (perf_counter() - start) / len(learn.dls.train)
+    "Of a training step."
+    with learn.no_bar(), learn.no_logging(): return timed(lambda: learn.fit(1, 1e-4))[0] / len(learn.dls.train)
 
 
 def main():

@@ -10,12 +10,11 @@ import json
 from contextlib import redirect_stdout
 from io import StringIO
 from statistics import median
-from time import perf_counter
 
 import torch
 from fastai.vision.all import CrossEntropyLossFlat, Learner, accuracy
 
-from bench.common import RESULTS, write
+from bench.common import RESULTS, timed, write
 from sotatrain.cache import cache_folder
 from sotatrain.data import datablock_dls, dataset
 from sotatrain.experiment import Recipe, learner_of, paired_difference, trained_learner
@@ -29,7 +28,7 @@ RECIPE = Recipe('tta', data='imagenette', arch='xresnet18', presize=160,
 
 
 def our_learner(seed, data, device):
-    file = cache_folder()/'bench-tta'/f'seed{seed}.pth'
+    file = cache_folder()/'bench-tta'/f'{dataset(data or RECIPE.data).name}-seed{seed}.pth'
     if file.exists():
         learn = learner_of(RECIPE, seed, data, device)
         learn.model.load_state_dict(torch.load(file, weights_only=True))
@@ -47,14 +46,6 @@ def fastai_learner(ours, path, device):
     model.load_state_dict(ours.model.state_dict())
     dls = datablock_dls(path, SIZE, BS, presize=RECIPE.presize, device=device)
     return Learner(dls, model.to(device), loss_func=CrossEntropyLossFlat(), metrics=accuracy)
-
-
-def timed(function):
-    if torch.cuda.is_available(): torch.cuda.synchronize()
-    start = perf_counter()
-    with redirect_stdout(StringIO()): result = function()
-    if torch.cuda.is_available(): torch.cuda.synchronize()
-    return perf_counter() - start, result
 
 
 def forward_passes(learn, pictures, views):
@@ -75,14 +66,14 @@ def measure(seed, data, device, chunk):
     ways = turns[0].keys()
     seconds = {way: [turn[way][0] for turn in turns] for way in ways}
     answers = {way: [torch.cat(parts) for parts in zip(*(turn[way][1][:2] for turn in turns))] for way in ways if way != 'forward'}
-    return dict(seed=seed, pictures=len(files), seconds=seconds,
+    return dict(seed=seed, conditions=conditions(device, 'bf16' if has_bf16(device) else 'fp32'), pictures=len(files), seconds=seconds,
                 quality={way: dict(accuracy=(p.argmax(-1) == y).float().mean().item(), calibration_error=calibration_error(p, y)) for way, (p, y) in answers.items()})
 
 
 def measure_part(ours, theirs, files, seed):
     "Seconds and answers of each way to predict these pictures."
     def dl(learn): return learn.dls.test_dl(files, with_labels=True)
-    with ours.no_bar(), theirs.no_bar():
+    with ours.no_bar(), theirs.no_bar(), redirect_stdout(StringIO()):  # fastai's tta prints a bar in any case
         return {'fastai': timed(lambda: theirs.tta(dl=dl(theirs), n=N)), 'ours': timed(lambda: tta(ours, dl=dl(ours), n=N, seed=seed)),
                 'plain': timed(lambda: tta(ours, dl=dl(ours), n=0)), 'forward': timed(lambda: forward_passes(ours, len(files), N + 1))}
 
@@ -117,8 +108,7 @@ def main():
     rows = finished(file) if args.resume else []
     for seed in range(len(rows), args.seeds):
         rows.append(measure(seed, args.data, args.device, args.chunk))
-        precision = 'bf16' if has_bf16(args.device) else 'fp32'
-        write(dict(conditions=conditions(args.device, precision), recipe=RECIPE.to_dict(), n=N, rows=rows), file)
+        write(dict(recipe=RECIPE.to_dict(), n=N, rows=rows), file)
         print(table(rows), flush=True)
 
 

@@ -66,7 +66,7 @@ def merge_views(
     merge: str = 'mean',  # 'mean', 'max' or 'gmean', the geometric mean
     beta: float = .25,   # weight of the plain view; None: the same as for each other; 'max' does not use it
 ) -> Tensor:             # pictures × classes; rows sum to 1
-    "One distribution for each picture from those of its views (@eq-merge)."
+    "One distribution for each picture from those of its views."
     choice(MERGES, 'merge', merge)
     if merge == 'max': merged = reduce(torch.maximum, others, plain)
     else:

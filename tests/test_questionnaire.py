@@ -110,6 +110,12 @@ def test_a_whole_number_for_a_real_one():
 class Strange:
     def __repr__(self): raise RuntimeError
 
+class Broken:
+    def tolist(self): raise RuntimeError
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
+
 @pytest.mark.parametrize('answer,says', [
     (math.nan, 'finite'), ([math.inf]*5, 'finite'), ([.02, .92], 'You gave 2 numbers; 5 are asked for'), (.9, 'You gave 1 number; 5 are asked for'), ([], 'You gave 0 numbers'),
     ('a lot', 'is no number'), (None, 'None is no number'), (True, 'True is no number'), ({'a': 1}, 'is no number'), ([None]*5, 'is no number'), (Strange(), 'this Strange'),
@@ -199,6 +205,18 @@ def test_progress_is_kept(tmp_path):
     assert f'| Mixup | 1 of {ALL} |' in str(progress())
     kept = json.loads((tmp_path/'cache'/'progress.json').read_text())['mixup-target']
     assert kept['right'] and kept['tries'] == 3
+
+@pytest.mark.parametrize('q', ['smoothing-target', 'mixup-what', 'mixup-text', 'smoothing-code'])
+@pytest.mark.parametrize('answer', [Broken(), torch.Tensor, ENDLESS, lambda *args: Broken(), lambda *args: torch.Tensor], ids=['broken', 'class', 'endless', 'gives broken', 'gives class'])
+def test_no_answer_whatever_raises(q, answer):
+    verdict = question(q).check(answer)
+    assert not verdict.right and len(verdict.text) > 20
+
+@pytest.mark.parametrize('content', ['[]', '3', '{}'])
+def test_progress_in_an_unknown_form(tmp_path, content):
+    (tmp_path/'cache').mkdir(exist_ok=True)
+    (tmp_path/'cache'/'progress.json').write_text(content)
+    assert question('mixup-what').check('c') and f'1 of {ALL}' in str(progress())
 
 def test_progress_survives_a_damaged_or_a_forbidden_file(tmp_path, monkeypatch):
     (tmp_path/'cache').mkdir(exist_ok=True)
