@@ -14,7 +14,8 @@ from statistics import median
 import torch
 from fastai.vision.all import CrossEntropyLossFlat, Learner, accuracy
 
-from bench.common import RESULTS, timed, write
+from bench.common import RESULTS, write
+from bench.steps import timed
 from sotatrain.cache import cache_folder
 from sotatrain.data import datablock_dls, dataset
 from sotatrain.experiment import Recipe, learner_of, paired_difference, trained_learner

@@ -2,6 +2,7 @@
 
 Modules:
 
+- `sotatrain.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
 - `sotatrain.doodlenette`: Doodlenette: the ten classes of Imagenette drawn by code, for readers without a network.
 - `sotatrain.experiment.store`: Measured runs as files: one JSON file for each run, `<results>/<experiment>/<recipe>-seed<n>.json`."""
 

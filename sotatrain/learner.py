@@ -17,6 +17,8 @@ import torchvision
 from fastai.vision.all import *
 from fastai.vision.models import xresnet
 
+from .convolution import quicken
+
 # %% ../nbs/03_baseline.ipynb #4d31f693
 def make_model(
     arch: str | Callable,  # a name (`'xresnet18'`, or a model of torchvision or timm), or a function of the number of classes
@@ -113,7 +115,7 @@ def make_learner(
     n_out = getattr(dls, 'c', None)
     if not n_out: raise ValueError("dls.c, the number of classes, is missing: set it, as in dls.c = 10")
     with seeded(seed): model = make_model(arch, n_out)
-    model = model.to(dls.device, memory_format=torch.channels_last)
+    model = quicken(model.to(dls.device, memory_format=torch.channels_last))
     if bf16: Bfloat16().attach(model)
     return Learner(dls, model, loss_func=loss_func or CrossEntropyLossFlat(), metrics=metrics,
                    cbs=[StopIfDiverged(), *L(cbs)], **kwargs)
