@@ -13,7 +13,7 @@ export GOMP_SPINCOUNT := 10000
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 17179869184
 
-.PHONY: course test lab outputs bench lock clean
+.PHONY: course test lab outputs bench book rehearsal lock clean
 .DELETE_ON_ERROR:
 
 course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
@@ -32,6 +32,13 @@ outputs: .venv/ready  ## run the book at the cpu profile and store what it shows
 
 bench: .venv/ready  ## measure, and write results/: BENCH="loaders" DATA=folder
 	$(foreach name,$(BENCH),$(BIN)/python -m bench.$(name) $(if $(and $(DATA),$(filter-out doodlenette learner mixing,$(name))),--data "$(DATA)") &&) true
+
+book: .venv/ready  ## the site, in _docs/; needs Quarto (https://quarto.org) 1.4 or later
+	@command -v quarto > /dev/null || { echo 'Quarto is not on the PATH: get it at https://quarto.org/docs/get-started, or read _course/index.html, which `make course` writes without it.'; exit 1; }
+	$(BIN)/nbdev-docs
+
+rehearsal: .venv/ready  ## what Colab does, without Colab: a new environment, the built wheel, every notebook
+	$(BIN)/python -m tools.rehearsal
 
 lock: .venv/ready  ## choose the newest versions that fit, for every Python and system the book supports
 	$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes \

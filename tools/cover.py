@@ -1,11 +1,11 @@
-"""Draw the picture on top of the preface and the README: `python -m tools.cover`."""
+"""Draw the picture on top of the preface and the README, and the site's icon: `python -m tools.cover`."""
 from pathlib import Path
 
 from PIL import Image
 
 from sotatrain.doodlenette import CLASSES, portrait
 
-COVER = Path(__file__).resolve().parent.parent/'nbs'/'images'/'cover.png'
+IMAGES = Path(__file__).resolve().parent.parent/'nbs'/'images'
 
 
 def cover(side=200, gap=8):
@@ -15,6 +15,12 @@ def cover(side=200, gap=8):
     return sheet
 
 
+def icon(side=64, name='golf ball'):
+    "One portrait, drawn large, so that shrinking smooths its edges."
+    return portrait(name, 4*side).resize((side, side), Image.Resampling.LANCZOS)
+
+
 if __name__ == '__main__':
-    COVER.parent.mkdir(exist_ok=True)
-    cover().save(COVER, optimize=True)
+    IMAGES.mkdir(exist_ok=True)
+    cover().save(IMAGES/'cover.png', optimize=True)
+    icon().save(IMAGES/'favicon.png', optimize=True)

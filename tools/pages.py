@@ -7,12 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import bibtexparser
 import nbformat
 import yaml
 from latex2mathml.converter import convert as to_mathml
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat.v4 import new_markdown_cell, new_notebook
 
+UNEXECUTED = 'index', 'references'  # pages with nothing to run
 TEMPLATES = Path(__file__).resolve().parent
 KINDS = {'fig': 'Figure', 'eq': 'Equation', 'tbl': 'Table'}
 OPTION = re.compile(r'^#\|\s?(.*)\n?', re.M)
@@ -34,13 +37,12 @@ class Chapter(NamedTuple):
 
 def write(nbs, out):
     "Write a page for each executed notebook in `out`, and the contents page; returns the contents page's path."
-    sources = {path.stem: nbformat.read(path, 4) for path in notebooks(nbs)}
-    chapters = [describe(stem, nb, stem == 'index' or (out/f'{stem}.ipynb').exists()) for stem, nb in sources.items()]
+    sources = {path.stem: nbformat.read(path, 4) for path in notebooks(nbs)} | references(nbs)
+    chapters = [describe(stem, nb, stem in UNEXECUTED or (out/f'{stem}.ipynb').exists()) for stem, nb in sources.items()]
     numbers = {k: v for chapter in chapters for k, v in number_labels(chapter, sources[chapter.stem]).items()}
     for i, chapter in enumerate(chapters):
         if not chapter.written: continue
-        preface = chapter.stem == 'index'  # nothing in it to run
-        nb = sources['index'] if preface else nbformat.read(out/f'{chapter.stem}.ipynb', 4)
+        nb = sources[chapter.stem] if chapter.stem in UNEXECUTED else nbformat.read(out/f'{chapter.stem}.ipynb', 4)
         html = render(nb, numbers, nbs, chapters=chapters, here=chapter,
                       before=neighbour(chapters[:i][::-1]), after=neighbour(chapters[i+1:]))
         (out/chapter.href).write_text(html, encoding='utf-8')
@@ -50,6 +52,29 @@ def write(nbs, out):
 def notebooks(nbs):
     "The book's notebooks in reading order: the preface, the chapters, the appendix."
     return sorted(nbs.glob('[!_.]*.ipynb'), key=lambda p: (p.stem != 'index', p.stem[0].isalpha(), p.stem))
+
+
+def references(nbs):
+    "The bibliography as a last page: {stem: notebook}, or nothing where there is no references.bib."
+    file = nbs/'references.bib'
+    if not file.exists(): return {}
+    entries = sorted(bibliography(file), key=lambda entry: (entry['author'], entry['year']))
+    return {'references': new_notebook(cells=[new_markdown_cell('# References'), new_markdown_cell('\n'.join(map(listed, entries)))])}
+
+
+def bibliography(file):
+    "The entries of a BibTeX file, as dicts of their fields."
+    library = bibtexparser.parse_file(str(file))
+    if library.failed_blocks: raise ValueError(f"{file}: {library.failed_blocks[0].error}")
+    return [{field.key: re.sub('[{}]', '', field.value).replace('--', '–') for field in entry.fields} for entry in library.entries]
+
+
+def listed(entry):
+    "An entry as a line of a list: the authors' family names, year, title, and where it appeared."
+    names = [name.split(',')[0] for name in entry['author'].split(' and ')]
+    authors = names[0] if len(names) == 1 else ', '.join(names[:-1]) + f' and {names[-1]}'
+    where = entry.get('journal') or entry.get('booktitle') or 'Preprint'
+    return f"- {authors} ({entry['year']}): [{entry['title']}]({entry['url']}). {where}."
 
 
 def neighbour(chapters): return next((c for c in chapters if c.written), None)

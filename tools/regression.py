@@ -1,0 +1,77 @@
+"""Is a fresh measurement far below the stored one? `python -m tools.regression results fresh` compares two folders.
+
+Prints a table of all that is fresh, and ends with 1 if the mean accuracy of a recipe has fallen by more than three
+standard deviations, or if one of its runs has failed. What was never stored cannot fall; the table says so. That is the standard deviation over the stored seeds; or, if that is larger, the one that a
+validation set of this size has by itself (of a binomial distribution), because three seeds may agree by luck."""
+import argparse
+import math
+import statistics
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from sotatrain.experiment import experiments, load_runs
+
+LIMIT = 3  # standard deviations
+
+
+class Check(NamedTuple):
+    experiment: str
+    recipe: str
+    stored: float  # mean accuracy, from 0 to 1
+    fresh: float
+    sd: float      # of a single stored run
+    problem: str = ''
+
+    @property
+    def fallen(self): return bool(self.problem) or self.fresh < self.stored - LIMIT*self.sd  # not for NaN
+    @property
+    def verdict(self): return self.problem or ('not stored yet' if math.isnan(self.stored) else 'fallen' if self.fallen else 'ok')
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog='python -m tools.regression', description=__doc__.splitlines()[0])
+    parser.add_argument('stored', type=Path)
+    parser.add_argument('fresh', type=Path)
+    args = parser.parse_args(argv)
+    checks = compare(args.stored, args.fresh)
+    if not checks: sys.exit(f"nothing to compare: there are no measured runs in {args.fresh}")
+    print(table(checks))
+    return int(any(check.fallen for check in checks))
+
+
+def compare(stored, fresh):
+    "A `Check` for each recipe of the fresh experiments."
+    checks = []
+    for name in experiments(fresh):
+        before, now = (by_recipe(load_runs(name, folder)) for folder in (stored, fresh))
+        checks += [check(name, recipe, before.get(recipe, []), runs) for recipe, runs in now.items()]
+    return checks
+
+
+def by_recipe(runs):
+    groups = {}
+    for run in runs: groups.setdefault(run.recipe.name, []).append(run)
+    return groups
+
+
+def check(experiment, recipe, before, now):
+    stored, fresh = ([run.accuracy for run in runs if not run.failed] for runs in (before, now))
+    mean = statistics.fmean(stored) if stored else math.nan
+    by_chance = math.sqrt(mean*(1 - mean) / before[0].data['val']) if stored else math.nan
+    spread = statistics.stdev(stored) if len(stored) > 1 else 0
+    return Check(experiment, recipe, mean, statistics.fmean(fresh) if fresh else math.nan, max(by_chance, spread),
+                 next((run.error for run in now if run.failed), ''))
+
+
+def table(checks):
+    lines = ['| experiment | recipe | stored | now | lowest that is allowed | |', '|---|---|---|---|---|---|']
+    for c in checks:
+        lowest = '' if math.isnan(c.sd) else f'{100*(c.stored - LIMIT*c.sd):.2f} %'
+        lines.append(f"| {c.experiment} | {c.recipe} | {percent(c.stored)} | {percent(c.fresh)} | {lowest} | {c.verdict} |")
+    return '\n'.join(lines)
+
+def percent(share): return '' if math.isnan(share) else f'{100*share:.2f} %'
+
+
+if __name__ == '__main__': sys.exit(main())
