@@ -1,11 +1,11 @@
-"""What one has to know of a machine to compare its numbers with another's."""
+"""What one has to know of a machine to compare its numbers with another's; and what to do when its memory is full."""
 import os
 import platform
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ['conditions', 'processor']
+__all__ = ['conditions', 'processor', 'explain_out_of_memory']
 
 
 def conditions(
@@ -32,3 +32,16 @@ def processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(': ')[1] for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def explain_out_of_memory(what: str):
+    """In a notebook, show one sentence instead of a traceback when a GPU's memory is full: `what` should be lowered.
+
+    Nothing else changes, and outside of a notebook nothing at all. (A stored traceback would keep the tensors alive.)"""
+    import torch
+    from IPython import get_ipython
+    if not (shell := get_ipython()): return
+    def explain(shell, kind, error, trace, tb_offset=None):
+        sentence = f"The GPU's memory is full: lower {what}, and the rate with it; then restart the kernel, and run the notebook again."
+        shell._showtraceback(kind, sentence, [f'{kind.__name__}: {sentence}'])
+    shell.set_custom_exc((torch.cuda.OutOfMemoryError,), explain)

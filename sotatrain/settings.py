@@ -2,11 +2,14 @@
 
 The numbers stand in `settings.ini`, which a reader may edit; this module reads, checks and shows them."""
 import os
+import sys
 from configparser import ConfigParser
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from math import inf
 from pathlib import Path
+
+from .machine import explain_out_of_memory
 
 __all__ = ['Settings', 'load', 'profiles', 'settings_file']
 
@@ -41,7 +44,8 @@ class Settings:
 
     def _repr_markdown_(self):
         rest = ' · '.join(f'{name} `{getattr(self, name)}`' for name in _kinds() if name != 'profile')
-        return f'**Profile `{self.profile}`**: {rest}'
+        return (f"**Profile `{self.profile}`**: {rest}\n\n*Another size of run? Name a profile in the first cell "
+                f"(`{'`, `'.join(profiles())}`), or change its numbers in `settings.ini`.*")
 
 
 def load(
@@ -52,12 +56,17 @@ def load(
 
     Without a profile, the environment variable `SOTATRAIN_PROFILE` decides, and without that the machine does:
     `gpu` where PyTorch sees one, `cpu` elsewhere. Without a `data` override, `SOTATRAIN_DATA` may name the data.
+    In a notebook, a GPU that runs out of memory is from then on an error of one sentence, which says what to lower.
+
     Raises `ValueError` for an unknown profile or an impossible value, `TypeError` for an unknown setting or a value
     of the wrong type; each names the value and the choices."""
     profile = profile or os.environ.get('SOTATRAIN_PROFILE') or _default_profile()
     values = _section(profile) | _given(data=os.environ.get('SOTATRAIN_DATA') or None) | _given(**overrides)
     _check_names(values, 'load()')
-    return Settings(profile=profile, **values)
+    settings = Settings(profile=profile, **values)
+    if 'torch' in sys.modules and 'IPython' in sys.modules: explain_out_of_memory(f'bs (now {settings.bs}) or size (now {settings.size} px) '
+                                                                                   f'in [{profile}] of settings.ini')
+    return settings
 
 
 def profiles() -> list:

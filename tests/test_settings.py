@@ -1,11 +1,16 @@
 import dataclasses
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from sotatrain import settings
 from sotatrain.settings import Settings, load
+from tools import course
 
 
 def ini(monkeypatch, tmp_path, change):
@@ -65,7 +70,8 @@ def test_repr_shows_each_setting_on_a_line():
     lines = repr(load('cpu')).splitlines()
     assert [line.split()[0] for line in lines] == [f.name for f in dataclasses.fields(Settings)]
     assert re.fullmatch(r'data +doodlenette', lines[1])
-    assert '`doodlenette`' in load('cpu')._repr_markdown_()
+    shown = load('cpu')._repr_markdown_()
+    assert '`doodlenette`' in shown and '`smoke`, `cpu`, `gpu`, `long`' in shown and 'settings.ini' in shown
 
 
 def test_unknown_profile_names_it_and_the_choices():
@@ -119,3 +125,20 @@ def test_checkout_uses_the_file_at_its_top():
 
 def test_the_source_names_the_drawn_pictures():
     assert settings.load('smoke').source == 'doodlenette-200-100' and settings.load('gpu').source == 'imagenette-320'
+
+
+# --- a GPU that is full
+
+def test_a_full_gpu_is_a_sentence_in_a_notebook(tmp_path):
+    cells = ['import torch\nfrom sotatrain import settings', "settings.load('cpu', bs=48)", "raise torch.cuda.OutOfMemoryError('Tried to allocate 2.00 GiB')"]
+    nbformat.write(new_notebook(cells=[new_markdown_cell('# Full'), *map(new_code_cell, cells)]), tmp_path/'01_full.ipynb')
+    result = course.run(tmp_path/'01_full.ipynb', tmp_path/'ran.ipynb', {})
+    assert 'lower bs (now 48) or size (now 64 px) in [cpu] of settings.ini' in result.error and 'restart' in result.error
+    shown = nbformat.read(tmp_path/'ran.ipynb', 4).cells[-1].outputs
+    assert [len(out.traceback) for out in shown] == [1] and 'Traceback' not in str(shown)
+
+
+def test_outside_of_a_notebook_nothing_is_caught():
+    code = ("import torch, IPython\nfrom sotatrain import settings\nsettings.load('cpu')\nraise torch.cuda.OutOfMemoryError('Tried to allocate')")
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 1 and 'Traceback' in done.stderr and 'Tried to allocate' in done.stderr
