@@ -1,4 +1,5 @@
 """Measuring time: ways that take turns, and steps of training."""
+import random
 from statistics import median
 from time import perf_counter
 
@@ -18,10 +19,12 @@ def timed(function):
 def compared(ways, rounds):
     """Seconds of all rounds, and a row for each way: what it takes, and its ratio to the first way in the same round.
 
-    `ways` are functions that measure themselves. They take turns, so that the noise of a shared machine hits all alike."""
+    `ways` are functions that measure themselves. They take turns, in an order that is another one in each round, so that
+    the noise of a shared machine hits all alike."""
     for measure in ways.values(): measure()  # warms up
-    seconds = [{name: measure() for name, measure in ways.items()} for _ in range(rounds)]
-    first = next(iter(ways))
+    names, order = list(ways), random.Random(0)
+    seconds = [{name: ways[name]() for name in order.sample(names, len(names))} for _ in range(rounds)]
+    first = names[0]
     return seconds, [_row(name, [s[name] for s in seconds], [s[first] for s in seconds]) for name in ways]
 
 def _row(name, seconds, reference):

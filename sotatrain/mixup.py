@@ -91,7 +91,8 @@ class Mixing(Callback):
         if not self.yb or self.pct_train >= self.until: return
         if len(self.yb) > 1: raise TypeError(f"{len(self.yb)} targets for each picture: mixing knows what to do with one")
         self.learn.xb, lam, perm = self.draw(self.xb)
-        self.pair = lam, self.y, self.y[perm]
+        y = self.y.as_subclass(Tensor)  # many small steps follow, and fastai's own types make each of them slower
+        self.pair = lam, y, y[perm]
         if self.y.is_floating_point(): self.learn.yb = (_blend(self.y, lam, perm, 'y'),)
 
     def after_loss(self):
@@ -104,10 +105,10 @@ class Mixing(Callback):
 
     def mixed_loss(self, lam, y, partner):
         "λ · loss of the own label + (1 − λ) · loss of the partner's."
-        function = self.loss_func
-        if self.scope == 'batch': return lam[0]*function(self.pred, y) + (1 - lam[0])*function(self.pred, partner)
-        own, other = (_loss_of_each(function, self.pred, target) for target in (y, partner))
-        return _scale(function, self.pred, y) * (lam*own + (1 - lam)*other).sum()
+        function, pred = self.loss_func, self.pred.as_subclass(Tensor) if isinstance(self.pred, Tensor) else self.pred
+        if self.scope == 'batch': return lam[0]*function(pred, y) + (1 - lam[0])*function(pred, partner)
+        own, other = (_loss_of_each(function, pred, target) for target in (y, partner))
+        return _scale(function, pred, y) * (lam*own + (1 - lam)*other).sum()
 
     def forget(self):
         "Undo what an interrupted batch may have left (see `ManifoldMixUp`)."

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 import sotatrain
-from tools import pages
+from sotatrain.questionnaire import question
+from tools import pages, readme
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
@@ -96,6 +97,35 @@ def test_bare_directives_and_options_are_never_in_one_cell(path):
     for cell in cells(path, 'code'):
         lines = re.findall(r'^#\| *(.*)', cell.source, re.M)
         assert len({':' in line for line in lines}) < 2, lines
+
+
+# --- the README
+
+README = (ROOT/'README.md').read_text(encoding='utf-8')
+
+def test_readme_and_preface_show_what_was_measured():
+    assert readme.renewed(README, 'nbs/') == README and readme.table('').count('\n') >= 8
+    preface, = (cell.source for cell in cells(readme.PREFACE, 'markdown') if readme.BEGIN in cell.source)
+    assert readme.renewed(preface, '') == preface
+
+
+def test_the_readme_links_to_what_exists():
+    for file in ('README.md', 'CONTRIBUTING.md'):
+        for target in re.findall(r'\]\((?!https?://)([^)\s]+)\)', (ROOT/file).read_text(encoding='utf-8')): assert (ROOT/target).exists(), target
+    assert all(f'nbs/{path.name}' in README for path in CHAPTERS)
+
+
+def test_the_readme_names_what_the_library_has():
+    import sotatrain.all as library
+    overview = README.split('## The library')[1].split('## Where')[0]
+    names = set(re.findall(r'`(\w+)`', overview)) - {'sotatrain'}
+    assert len(names) > 30 and not [name for name in names if not hasattr(library, name)]
+
+
+def test_the_example_of_a_question_works(tmp_path, monkeypatch):
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path))
+    call = re.search(r"question\('[\w-]+'\)\.check\(.*?\)", README)[0]
+    assert eval(call, {'question': question}).right
 
 
 # --- references, links, captions, citations

@@ -1,9 +1,11 @@
-"""A page of the book in a real browser: a quiz answers a click, nothing goes wrong, nothing is fetched."""
+"""The pages of the book in a real browser: a quiz answers a click, nothing goes wrong, nothing is fetched, a phone is wide enough."""
 import html
 import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import nbformat
 import pytest
@@ -49,10 +51,14 @@ def seen(tmp_path_factory):
     result = course.run(nbs/'07_quiz.ipynb', out/'07_quiz.ipynb', {})
     assert not result.error
     pages.write(nbs, out)
-    page = out/'07_quiz.html'
-    page.write_text(page.read_text().replace('<head>', '<head>' + PROBE, 1))
-    done = subprocess.run([BROWSER, '--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=5000', '--dump-dom', f'--user-data-dir={tmp/"profile"}', page.as_uri()],
-                          capture_output=True, text=True, timeout=120)
+    return look_at(out/'07_quiz.html', PROBE, tmp/'profile')
+
+
+def look_at(page, probe, profile, width=800):
+    "What the probe, a script, finds on a page."
+    page.write_text(page.read_text().replace('<head>', '<head>' + probe, 1))
+    done = subprocess.run([BROWSER, '--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=5000', f'--window-size={width},900', '--dump-dom',
+                           f'--user-data-dir={profile}', page.as_uri()], capture_output=True, text=True, timeout=120)
     return json.loads(html.unescape(re.findall(r'<pre id="probe">(.*?)</pre>', done.stdout, re.S)[-1]))
 
 
@@ -78,3 +84,64 @@ def test_every_choice_gives_its_own_feedback(seen):
 def test_hints_and_answers_are_folded(seen):
     q = next(q for q in questions('mixup') if q.kind == 'free text')
     assert not any(q.answer in text for text in seen['hidden']) and any(q.answer in text for text in seen['opened'])
+
+
+# --- every page of the book, with its stored outputs, as wide as a phone
+
+NBS = Path(__file__).resolve().parent.parent/'nbs'
+PHONE = 500  # px; no headless Chromium is narrower
+LOOK = '''<script>
+const problems = [];
+window.addEventListener('error', e => problems.push(e.message));
+console.error = (...words) => problems.push(words.join(' '));
+setTimeout(() => {
+  const answers = [...document.querySelectorAll('[id^=quizWrap]')].map(quiz => {
+    quiz.querySelector('label').click();
+    return quiz.querySelector('.Feedback').innerText;
+  });
+  const found = {problems, answers, pictures: document.images.length,
+                 broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt),
+                 nameless: [...document.images].filter(i => !i.alt).length,
+                 width: innerWidth, needed: document.documentElement.scrollWidth,
+                 links: [...document.querySelectorAll('a[href]')].map(a => a.href).filter(href => href.startsWith('file:')),
+                 formulas: document.querySelectorAll('math').length,
+                 fetched: performance.getEntriesByType('resource').map(entry => entry.name).filter(name => !/^(file|data):/.test(name))};
+  document.body.insertAdjacentHTML('beforeend', '<pre id="probe"></pre>');
+  document.getElementById('probe').textContent = JSON.stringify(found);
+}, 1500);
+</script>'''
+
+
+@pytest.fixture(scope='module')
+def book(tmp_path_factory):
+    "All pages, from the stored outputs."
+    out = tmp_path_factory.mktemp('course')
+    for path in NBS.glob('*.ipynb'): shutil.copy(path, out)
+    pages.write(NBS, out)
+    return out
+
+
+@needs_browser
+@pytest.mark.parametrize('stem', [path.stem for path in pages.notebooks(NBS)] + ['references'])
+def test_a_page_is_whole_also_on_a_phone(book, tmp_path, stem):
+    copy = book/f'probed_{stem}.html'
+    shutil.copy(book/f'{stem}.html', copy)
+    found = look_at(copy, LOOK, tmp_path/'profile', PHONE)
+    assert not found['problems'] and not found['fetched'] and not found['broken'] and not found['nameless']
+    assert found['needed'] <= found['width'] <= PHONE
+    assert all(found['answers'])
+    if stem[:2].isdigit(): assert found['pictures'] and found['answers']
+    for link in found['links']: assert Path(unquote(urlparse(link).path)).exists(), link
+
+
+def test_one_can_walk_through_the_book(book):
+    "From the contents to the last page and back."
+    stems = [path.stem for path in pages.notebooks(NBS)] + ['references']
+    for before, after in zip(stems, stems[1:]):
+        for here, there, rel in ((before, after, 'next'), (after, before, 'prev')):
+            links = re.findall(r'<a [^>]*>', (book/f'{here}.html').read_text())
+            assert any(f'href="{there}.html"' in link and f'rel="{rel}"' in link for link in links), (here, rel)
+    contents = (book/'index.html').read_text()
+    for path in pages.notebooks(NBS)[1:]:
+        chapter = pages.describe(path.stem, nbformat.read(path, 4), True)
+        assert f'href="{path.stem}.html"' in contents and html.escape(chapter.idea, quote=False) in contents

@@ -60,6 +60,11 @@ def test_formulas_need_no_network(page):
     assert not re.search(r'(src|href)="https?:', html)
 
 
+def test_links_to_chapters_lead_to_pages(page):
+    html = page(new_markdown_cell('see [this](04_next.ipynb) and [that](https://colab.org/nbs/04_next.ipynb)'))
+    assert 'href="04_next.html"' in html and 'href="https://colab.org/nbs/04_next.ipynb"' in html
+
+
 def test_unknown_reference_is_left_as_it_is(page):
     assert '@fig-nowhere' in page(new_markdown_cell('see @fig-nowhere'))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from sotatrain.experiment import stored_results
+from sotatrain.experiment import paired_difference, stored_results
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -208,3 +208,26 @@ def test_chapter_6_says_what_was_measured():
     for run in table.runs: errors.setdefault(run.recipe.name, []).append(round(100*run.calibration_error, 1))
     assert (min(errors['plain']), max(errors['plain'])) == (1.3, 2.5) and (min(errors['random, max']), max(errors['random, max'])) == (8.6, 9.6)
     assert max(abs(a - b) for a, b in zip(errors['random, gmean'], errors['plain'])) < 1
+
+
+def test_chapter_6_quotes_the_measured_time():
+    rows = json.loads((ROOT/'results'/'tta.json').read_text())['rows']
+    chapter = (ROOT/'nbs'/'06_test_time_augmentation.ipynb').read_text()
+    def ratio(a, b): return statistics.median(x / y for row in rows for x, y in zip(row['seconds'][a], row['seconds'][b]))
+    for way in rows[0]['seconds']:
+        assert '| ' + ', '.join(f"{sum(row['seconds'][way]):.0f}" for row in rows) + ' |' in chapter
+        if way != 'forward': assert '| ' + ', '.join(f"{100*row['quality'][way]['accuracy']:.1f}" for row in rows) + ' |' in chapter
+    assert f"takes {ratio('ours', 'fastai'):.2f} of fastai's time" in chapter and f"takes {ratio('ours', 'forward'):.2f} times as long" in chapter
+    assert f"needs {ratio('forward', 'fastai'):.2f} of fastai's time" in chapter and len(rows) >= 3
+    d = paired_difference(*([100*row['quality'][way]['accuracy'] for row in rows] for way in ('ours', 'fastai')))
+    assert f'is {d.mean:.1f} points, with an interval from −{-d.low:.1f} to {d.high:.1f}' in chapter
+    assert rows[0]['conditions']['date'][:10] in chapter
+
+
+def test_chapters_3_and_5_quote_the_measured_steps():
+    tables = {table['size']: {row['name']: row for row in table['rows']} for table in json.loads((ROOT/'results'/'learner.json').read_text())['tables']}
+    chapter = {n: next(ROOT.glob(f'nbs/{n}_*.ipynb')).read_text() for n in ('03', '05')}
+    ours = {size: f"{rows['make_learner']['ratio']:.2f}" for size, rows in tables.items()}
+    assert f"takes {ours[32]} of the time of fastai's defaults at 32 px, and {ours[64]} at 64 px" in chapter['03']
+    before, now = (tables[32][way]['milliseconds'] / tables[64][way]['milliseconds'] for way in ('channels_last', 'make_learner'))
+    assert f'took {before:.2f} of the time of one at 64 px, and now it takes {now:.2f}' in chapter['05']

@@ -125,7 +125,7 @@ def shown(cell):
 
 
 def prepare(cell, numbers):
-    if cell.cell_type == 'markdown': cell.source = link_references(place_labels(cell.source, numbers), numbers)
+    if cell.cell_type == 'markdown': cell.source = link_chapters(link_references(place_labels(cell.source, numbers), numbers))
     if cell.cell_type != 'code': return cell
     cell.outputs = without_widgets(cell.outputs)
     opts = options(cell)
@@ -147,6 +147,11 @@ def link_references(text, numbers):
         href, name = numbers.get(match[1], ('', match[0]))
         return f'[{name}]({href})' if href else name
     return REFERENCE.sub(link, text)
+
+
+def link_chapters(text):
+    "In the notebooks a chapter's link leads to a notebook, here to its page."
+    return re.sub(r'\]\((\w+)\.ipynb', r'](\1.html', text)
 
 
 def place_labels(text, numbers):

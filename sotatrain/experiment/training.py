@@ -3,8 +3,8 @@ import math
 from pathlib import Path
 
 from fastai.vision.all import Learner
-from fastprogress import progress_bar
 
+from ..bars import Bar
 from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
 from ..learner import Diverged, has_bf16, make_learner, seeded
 from ..machine import conditions
@@ -103,7 +103,7 @@ def compare(
     jobs = [(recipe, seed, store.finished(recipe, seed, facts[recipe.data], experiment, folder) if experiment else None)
             for seed in seeds for recipe in recipes]  # seed by seed, so that an interruption leaves whole pairs
     trainings = [recipe for previous, recipe in _missing(jobs) if not previous or not _same_training(previous, recipe)]
-    bar = _Progress(sum(_steps(recipe, facts[recipe.data]) for recipe in trainings), progress)
+    bar = Bar(sum(_steps(recipe, facts[recipe.data]) for recipe in trainings), progress)
     runs, training = [], None
     for recipe, seed, run in jobs:
         if run is None:
@@ -126,7 +126,7 @@ def _check_distinct(names, seeds):
 def _training(recipe, seed, data, device, progress):
     path = dataset(data or recipe.data)
     facts = _facts(path)
-    return _Training(recipe, seed, path, facts, device, _Progress(_steps(recipe, facts), progress))
+    return _Training(recipe, seed, path, facts, device, Bar(_steps(recipe, facts), progress))
 
 def _missing(jobs):
     "Pairs of the recipes that are to be run; the first of each is None where a seed begins."
@@ -184,19 +184,6 @@ def _facts(path):
 def _steps(recipe, facts):
     "Batches of a run, those of validation included."
     return sum(stage['epochs'] * (facts['train'] // stage['bs'] + math.ceil(facts['val'] / stage['bs'])) for stage in recipe.all_stages)
-
-
-class _Progress:
-    "One bar for all batches of all runs."
-    def __init__(self, total, show):
-        self.bar = progress_bar(range(total), leave=False) if show and total else None
-        self.done = 0
-        if self.bar: self.bar.update(0)
-    def comment(self, text):
-        if self.bar: self.bar.comment = text
-    def step(self):
-        self.done += 1
-        if self.bar: self.bar.update(self.done)
 
 
 def _round(number): return round(float(number), 6)
