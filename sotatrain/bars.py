@@ -25,7 +25,12 @@ class Bar:
 
 
 class TimeLeft(Callback):
-    "One bar for all batches of a fit."
-    def before_fit(self): self.bar = Bar(self.n_epoch * sum(map(len, self.dls.loaders)))
+    "One bar for all batches of a fit. Close it: after Ctrl-C, fastai calls no callback."
+    bar = Bar(0)
+
+    def before_fit(self):
+        self.close()
+        self.bar = Bar(self.n_epoch * sum(map(len, self.dls.loaders)))
+
     def after_batch(self): self.bar.step()
-    def after_fit(self): self.bar.close()
+    def close(self): self.bar.close()

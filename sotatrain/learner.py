@@ -9,7 +9,7 @@ __all__ = ['XRESNETS', 'make_model', 'seeded', 'has_bf16', 'Bfloat16', 'Diverged
 # %% ../nbs/03_baseline.ipynb #e5d4ec17
 import inspect
 import random
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from copy import deepcopy
 from difflib import get_close_matches
 
@@ -125,7 +125,7 @@ def make_learner(
 @contextmanager
 def quietly(learn: Learner):
     "Inside, `learn` trains without a table of epochs: a bar shows the time left, and goes when it is over."
-    with learn.no_bar(), learn.no_logging(), learn.added_cbs(TimeLeft()): yield learn
+    with closing(TimeLeft()) as bar, learn.no_bar(), learn.no_logging(), learn.added_cbs(bar): yield learn
 
 # %% ../nbs/03_baseline.ipynb #18e63d29
 def saved_gigabytes(

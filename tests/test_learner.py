@@ -1,12 +1,13 @@
 import pickle
 import random
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from fastai.vision.all import CrossEntropyLossFlat, DataLoader, DataLoaders, Learner, SGD, load_learner, resnet18, xresnet18
+from fastai.vision.all import Callback, CancelFitException, CrossEntropyLossFlat, DataLoader, DataLoaders, Learner, SGD, load_learner, resnet18, xresnet18
 
 from sotatrain import learner
 from sotatrain.learner import *
@@ -175,3 +176,34 @@ def test_the_learning_rate_finder_may_diverge(dls):
     learn = make_learner(dls, Net, seed=0, opt_func=SGD, bf16=False, path=None)
     with learn.no_bar(): learn.lr_find(start_lr=1e20, end_lr=1e38, num_it=20, stop_div=False, show_plot=False, suggest_funcs=None)
     assert not torch.isfinite(torch.stack(learn.recorder.losses)).all()
+
+
+# --- a bar instead of a table
+
+def test_quietly_shows_the_time_left_and_leaves_nothing(dls, monkeypatch):
+    steps = []
+    monkeypatch.setattr('sotatrain.bars.progress_bar', lambda total, **kwargs: Bar(total, steps))
+    learn = make_learner(dls, 'xresnet18', seed=0)
+    before = {type(cb) for cb in learn.cbs}
+    with quietly(learn) as inside:
+        assert inside is learn
+        learn.fit(2, 1e-3)
+    assert steps == [*range(1, 2*(len(dls.train) + len(dls.valid)) + 1)] and {type(cb) for cb in learn.cbs} == before and hasattr(learn, 'progress')
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt, CancelFitException])
+def test_the_bar_goes_when_a_training_ends_early(dls, monkeypatch, error):
+    steps = []
+    monkeypatch.setattr('sotatrain.bars.progress_bar', lambda total, **kwargs: Bar(total, steps))
+    class Stop(Callback):
+        def after_loss(self): raise error
+    learn = make_learner(dls, 'xresnet18', seed=0, cbs=Stop())
+    with suppress(KeyboardInterrupt), quietly(learn): learn.fit(1, 1e-3)
+    assert steps[-1:] == ['closed'] and hasattr(learn, 'progress')
+
+
+class Bar:
+    "Takes down what is done with a bar."
+    def __init__(self, items, steps): self.total, self.steps = len(items), steps
+    def update(self, value): self.steps += [value] if value else []
+    def on_iter_end(self): self.steps.append('closed')
