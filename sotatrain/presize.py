@@ -409,7 +409,7 @@ def get_dls(
     size: int,              # side of the crops, px
     bs: int = 64,           # pictures in a batch
     path: Path = None,      # folder with train/ and val/; Doodlenette if not given
-    presize: int = None,    # side of the stored squares, px; a quarter more than `size` if not given
+    presize: int = None,    # side of the stored squares, px; if not given, a quarter more than `size`, rounded up to a multiple of 32
     tfms: Augment = None,   # random crops for training; `Augment()` if not given
     device=None,            # where batches are made; fastai's default if not given
     seed: int = None,       # of the order and the crops; with the same seed, the same batches

@@ -97,7 +97,7 @@ def size_at(
     end: float = .75,    # the fraction at which it has grown
     multiple: int = 8,   # in between, sizes are rounded to a multiple of this
 ) -> int:
-    "The size of the pictures when a fraction `t` of the training is over (@eq-size)."
+    "The size of the pictures when a fraction `t` of the training is over (the formula of chapter 5)."
     if t <= begin: return small
     if t >= end: return large
     size = small + (large - small) * (t - begin) / (end - begin)

@@ -40,7 +40,7 @@ QUESTIONS = [
         , hints=("Which pictures did the first stage train on?", "Take one picture of the second validation set. How likely was it a training picture before?")),
     Number(
         id='data-leak-share', chapter='data', answer=.8,
-        prompt="In the same story (20 % drawn twice, independently): what share of the second stage's validation pictures were training pictures of the first stage? (From 0 to 1.)",
+        prompt="Once more, 20 % of the pictures are drawn for validation twice, independently, once for each stage of a training. What share of the second stage's validation pictures were training pictures of the first stage? (From 0 to 1.)",
         why="A picture of the second validation set was in the first training set with probability 0.8, whatever else happened.",
         traps=((.2, "0.2 is the share that was in the *validation* set both times. The question is for those that were trained on."),
                (.16, "You multiplied 0.2 by 0.8: that is the share of *all* pictures. The question starts from a validation picture of the second stage."),
@@ -61,6 +61,6 @@ QUESTIONS = [
         rubric=("Pictures of one size can be stacked to a batch, so the second step can work on the whole batch at once, on the GPU.",
                 "The square is larger than the final crop, so rotating and zooming have something to cut from, and there are fewer empty corners.",
                 "All geometric changes of the second step are combined into one, with one further interpolation, so less gets blurred."),
-        answer="A GPU works on whole batches, and a batch needs pictures of one size, so each picture is first brought to a square that is larger than needed. From it, rotation, zoom and crop are done in one go, with a single further interpolation and hardly an empty corner.",
+        answer="A GPU works on whole batches, and a batch needs pictures of one size, so each picture is first brought to a square that is larger than needed. From it, rotation, zoom and crop can be done in one go, so that there is one further interpolation, and there are pixels for the corners.",
         hints=("What must be equal for all pictures of a batch?", "Think of the corners of a rotated picture, and of what interpolating twice does.")),
 ]

@@ -13,7 +13,7 @@ QUESTIONS = [
         prompt="Which part of preparing a photograph costs the most time, and is the same in every epoch?",
         options=(
             ("Turning and flipping it.", "That is a matrix for each picture, and one interpolation of a small crop."),
-            ("Decoding its JPEG file.", "So it is done once, and the decoded, small square is stored. Crops come from it in each epoch."),
+            ("Decoding its file, and resizing it.", "So it is done once, and the small square is stored. Crops come from it in each epoch."),
             ("Dividing its values by 255.", "A single pass over a small crop, hardly measurable."),
             ("Shuffling.", "Shuffling moves numbers, not pictures."))
         , hints=("It happens before anything random does.",)),
