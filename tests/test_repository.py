@@ -231,3 +231,25 @@ def test_chapters_3_and_5_quote_the_measured_steps():
     assert f"takes {ours[32]} of the time of fastai's defaults at 32 px, and {ours[64]} at 64 px" in chapter['03']
     before, now = (tables[32][way]['milliseconds'] / tables[64][way]['milliseconds'] for way in ('channels_last', 'make_learner'))
     assert f'took {before:.2f} of the time of one at 64 px, and now it takes {now:.2f}' in chapter['05']
+
+
+def test_chapters_7_and_8_say_what_was_measured():
+    mixup, smoothing = (next(ROOT.glob(f'nbs/{n}_*.ipynb')).read_text() for n in ('07', '08'))
+    runs = stored_results('soft-targets').runs
+    assert {run.seed for run in runs} == {0, 1, 2} and not any(run.failed for run in runs)
+    d = {row.name: row.difference for row in stored_results('soft-targets', *(f'{way}, 25 wrong' for way in ('plain', 'Mixup', 'smoothing', 'Mixup and smoothing'))).rows}
+    clean = {row.name: row.difference for row in stored_results('soft-targets', 'plain', 'Mixup', 'smoothing', 'Mixup and smoothing').rows}
+    assert {x.verdict for x in clean.values() if x} == {d['smoothing, 25 wrong'].verdict} == {'no difference shown'}
+    assert d['Mixup, 25 wrong'].verdict == d['Mixup and smoothing, 25 wrong'].verdict == 'helps'
+    def minus(points): return f'{points:.1f}'.replace('-', '−')
+    for chapter in (mixup, smoothing): assert 'by {:.1f} points ({:.1f} to {:.1f})'.format(*d['Mixup, 25 wrong'][:3]) in chapter
+    assert 'on top by {:.1f} ({:.1f} to {:.1f})'.format(*d['Mixup and smoothing, 25 wrong'][:3]) in smoothing
+    alone, first = d['smoothing, 25 wrong'], clean['Mixup']
+    assert f'{alone.mean:.1f} points, and it may be anything from {minus(alone.low)} to {alone.high:.1f}' in smoothing
+    assert f'{first.mean:.1f} points, and it may be anything from {minus(first.low)} to {first.high:.1f}' in mixup
+    errors = {}
+    for run in runs: errors.setdefault(run.recipe.name, []).append(100*run.calibration_error)
+    e = {name: f'{statistics.fmean(values):.1f}' for name, values in errors.items()}
+    assert f"differ by {e['plain']} points on average. Smoothing brings that down to {e['smoothing']}, Mixup to {e['Mixup']}" in smoothing
+    assert f"each alone ({e['Mixup and smoothing']})" in smoothing and f"already ({e['plain, 25 wrong']} %)" in smoothing
+    assert f"larger there ({e['Mixup, 25 wrong']} %), and both together much larger ({e['Mixup and smoothing, 25 wrong']} %)" in smoothing
