@@ -253,3 +253,13 @@ def test_chapters_7_and_8_say_what_was_measured():
     assert f"differ by {e['plain']} points on average. Smoothing brings that down to {e['smoothing']}, Mixup to {e['Mixup']}" in smoothing
     assert f"each alone ({e['Mixup and smoothing']})" in smoothing and f"already ({e['plain, 25 wrong']} %)" in smoothing
     assert f"larger there ({e['Mixup, 25 wrong']} %), and both together much larger ({e['Mixup and smoothing, 25 wrong']} %)" in smoothing
+
+
+def test_chapter_7_quotes_the_measured_cost():
+    measured = json.loads((ROOT/'results'/'mixing.json').read_text())
+    rows, chapter = {row['name']: row for row in measured['rows']}, next(ROOT.glob('nbs/07_*.ipynb')).read_text()
+    plain = rows['plain']['milliseconds']
+    def quoted(name): return f"{rows[name]['added_milliseconds']:.1f} ms ({100*rows[name]['added_milliseconds']/plain:.1f} %)"
+    ours, fastai, cutmix = map(quoted, ('MixUp + LabelSmoothingCrossEntropy', "fastai's MixUp + LabelSmoothingCrossEntropyFlat", 'CutMix + LabelSmoothingCrossEntropy'))
+    assert f'takes {plain:.0f} ms' in chapter and f"adds {ours}, fastai's pair {fastai}" in chapter and f'adds {cutmix}' in chapter
+    assert rows['MixUp + LabelSmoothingCrossEntropy']['added_milliseconds'] < .02*plain and measured['conditions']['date'][:10] in chapter

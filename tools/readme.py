@@ -18,6 +18,7 @@ ROWS = [  # technique, chapter, experiment, what it is compared with, recipe
     ('test-time augmentation: 8 random views', '06_test_time_augmentation', 'tta-64', 'plain', 'random 8'),
     ('test-time augmentation: five crops', '06_test_time_augmentation', 'tta-64', 'plain', 'five_crop'),
     ('Mixup', '07_mixup', 'soft-targets', 'plain', 'Mixup'),
+    ('Mixup, 25 % wrong labels', '07_mixup', 'soft-targets', 'plain, 25 wrong', 'Mixup, 25 wrong'),
     ('label smoothing', '08_label_smoothing', 'soft-targets', 'plain', 'smoothing'),
     ('label smoothing, 25 % wrong labels', '08_label_smoothing', 'soft-targets', 'plain, 25 wrong', 'smoothing, 25 wrong'),
 ]
