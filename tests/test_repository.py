@@ -251,6 +251,9 @@ def test_chapters_7_and_8_say_what_was_measured():
     for run in runs: errors.setdefault(run.recipe.name, []).append(100*run.calibration_error)
     e = {name: f'{statistics.fmean(values):.1f}' for name, values in errors.items()}
     assert f"differ by {e['plain']} points on average. Smoothing brings that down to {e['smoothing']}, Mixup to {e['Mixup']}" in smoothing
+    few = stored_results('soft-targets', 'plain, 5 epochs', 'smoothing, 5 epochs').rows[1].difference
+    assert few.verdict == 'no difference shown' and f"error is {e['plain, 5 epochs']} %, and smoothing makes it larger, {e['smoothing, 5 epochs']} %" in smoothing
+    assert f"After twenty epochs it was {e['plain']} % and {e['smoothing']} %" in smoothing
     assert f"each alone ({e['Mixup and smoothing']})" in smoothing and f"already ({e['plain, 25 wrong']} %)" in smoothing
     assert f"larger there ({e['Mixup, 25 wrong']} %), and both together much larger ({e['Mixup and smoothing, 25 wrong']} %)" in smoothing
 
