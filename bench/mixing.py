@@ -1,4 +1,4 @@
-"""What Mixup and label smoothing add to a training step: `python -m bench.mixing` prints two tables and writes results/mixing.json.
+"""What Mixup and label smoothing add to a training step: `python -m bench.mixing` prints a table and writes results/mixing.json.
 
 The same network and the same batches, which are there already; the pairs of callback and loss take turns, so that the
 noise of a shared machine hits all alike, and each round gives a ratio to the plain step of the same round. What is added

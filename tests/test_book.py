@@ -46,7 +46,6 @@ def test_what_the_settings_name_exists():
 
 
 def test_the_address_is_the_same_everywhere():
-    found = re.compile(r'https://github\.com/sotatrain/sotatrain|github/sotatrain/sotatrain')
     assert BOOK['book']['repo-url'] == ADDRESS
     for path in (*NBS.glob('*.ipynb'), ROOT/'README.md', ROOT/'CITATION.cff'):
         wrong = [m for m in re.findall(r'github(?:\.com)?/\w+/sotatrain', path.read_text()) if not ADDRESS.endswith(m.split('/', 1)[1])]

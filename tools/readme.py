@@ -37,12 +37,8 @@ def line(technique, link, comparison):
     without, with_it = comparison.rows
     d, run = with_it.difference, next(run for run in comparison.runs if run.recipe.name == with_it.name)
     stages = ', then '.join(f"{stage['size']} px × {stage['epochs']}" for stage in run.recipe.all_stages)
-    points = f'{signed(d.mean)} ({signed(d.low)} to {signed(d.high)})'
-    return (f'| [{technique}]({link}) | {without.mean:.1f} → {with_it.mean:.1f} % | {points} | {d.verdict} '
+    return (f'| [{technique}]({link}) | {without.mean:.1f} → {with_it.mean:.1f} % | {d} | {d.verdict} '
             f"| {run.data['train']:,} pictures, {stages} epochs, {d.n} seeds |")
-
-
-def signed(points): return '0.0' if abs(points) < .05 else f'{points:+.1f}'.replace('-', '−')
 
 
 def renewed(text, nbs):

@@ -25,6 +25,8 @@ class Difference(NamedTuple):
         "`helps` or `hurts` if the interval lies on one side of 0, else `no difference shown`."
         return 'helps' if self.low > 0 else 'hurts' if self.high < 0 else 'no difference shown'
 
+    def __str__(self): return _signed(self.mean) + (f' ({_signed(self.low)} to {_signed(self.high)})' if self.n > 1 else '')
+
 
 def paired_difference(
     values,     # n numbers
@@ -180,15 +182,11 @@ class Comparison:
 HEADINGS = 'recipe', 'accuracy, %', 'difference, 95 % interval', 'seconds', 'images/s'
 
 def _cells(row):
-    return [row.name, _mean_and_sd(row), _interval(row.difference), _number(row.seconds), _number(row.images_per_second)]
+    return [row.name, _mean_and_sd(row), str(row.difference or ''), _number(row.seconds), _number(row.images_per_second)]
 
 def _mean_and_sd(row):
     if not row.n: return 'failed'
     return f'{row.mean:.1f}' if row.n == 1 else f'{row.mean:.1f} ± {row.sd:.1f}'
-
-def _interval(d):
-    if d is None: return ''
-    return _signed(d.mean) + (f' ({_signed(d.low)} to {_signed(d.high)})' if d.n > 1 else '')
 
 def _number(value): return '' if math.isnan(value) else f'{value:,.0f}'
 
