@@ -1,7 +1,7 @@
 # Two commands do everything on a machine with Python 3.10 or later, make and git: `make course` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-BENCH ?= loaders learner tta mixing doodlenette
+BENCH ?= loaders learner tta mixing doodlenette imports
 
 # What fastai's own imports say about today's torch and pandas is not about anything a reader does.
 export PYTHONWARNINGS := ignore:`torch.jit.script` is deprecated,ignore:The 'mode.chained_assignment' option
@@ -31,7 +31,7 @@ outputs: .venv/ready  ## run the book at the cpu profile and store what it shows
 	@SOTATRAIN_DATA= $(BIN)/python -m tools.course --store --profile cpu --chapters "$(CHAPTERS)"
 
 bench: .venv/ready  ## measure, and write results/: BENCH="loaders" DATA=folder
-	$(foreach name,$(BENCH),$(BIN)/python -m bench.$(name) $(if $(and $(DATA),$(filter-out doodlenette learner mixing,$(name))),--data "$(DATA)") &&) true
+	$(foreach name,$(BENCH),$(BIN)/python -m bench.$(name) $(if $(and $(DATA),$(filter-out doodlenette learner mixing imports,$(name))),--data "$(DATA)") &&) true
 
 book: .venv/ready  ## the site, in _docs/; needs Quarto (https://quarto.org) 1.4 or later
 	@command -v quarto > /dev/null || { echo 'Quarto is not on the PATH: get it at https://quarto.org/docs/get-started, or read _course/index.html, which `make course` writes without it.'; exit 1; }

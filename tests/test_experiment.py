@@ -160,6 +160,11 @@ def comparison(better=(.55, .57, .56), **kwargs):
     return Comparison(runs + [fake_run('better', seed, a, position=1, **kwargs) for seed, a in enumerate(better)])
 
 
+def test_an_end_near_zero_shows_on_which_side_it_lies():
+    assert str(Difference(.3, -.048, .7, 3)) == '+0.3 (−0.05 to +0.7)' and str(Difference(.3, .004, .7, 3)) == '+0.3 (+0.00 to +0.7)'
+    assert str(Difference(.01, -.5, .5, 3)) == '0.0 (−0.5 to +0.5)' and str(Difference(1., 0., 2., 3)) == '+1.0 (0.0 to +2.0)'
+
+
 def test_a_table_with_means_spread_and_verdict():
     text = str(comparison())
     assert '51.0 ± 1.0' in text and '56.0 ± 1.0' in text and '+5.0 (+2.5 to +7.5)' in text

@@ -25,7 +25,7 @@ class Difference(NamedTuple):
         "`helps` or `hurts` if the interval lies on one side of 0, else `no difference shown`."
         return 'helps' if self.low > 0 else 'hurts' if self.high < 0 else 'no difference shown'
 
-    def __str__(self): return _signed(self.mean) + (f' ({_signed(self.low)} to {_signed(self.high)})' if self.n > 1 else '')
+    def __str__(self): return _signed(self.mean) + (f' ({_end(self.low)} to {_end(self.high)})' if self.n > 1 else '')
 
 
 def paired_difference(
@@ -76,7 +76,7 @@ class Row:
         d = self.difference
         if d is None: return ''
         if d.n == 1: return 'no difference shown: one seed cannot show any'
-        between = f'between {_signed(d.low)} and {_signed(d.high)} points, with {d.n} seeds'
+        between = f'between {_end(d.low)} and {_end(d.high)} points, with {d.n} seeds'
         return f'{d.verdict}: {between}' if d.verdict != 'no difference shown' else f'no difference shown with {d.n} seeds: {between.rsplit(",", 1)[0]}'
 
 
@@ -191,6 +191,10 @@ def _mean_and_sd(row):
 def _number(value): return '' if math.isnan(value) else f'{value:,.0f}'
 
 def _signed(points): return '0.0' if abs(points) < .05 else f'{points:+.1f}'.replace('-', '−')
+
+def _end(points):
+    "An end of an interval. On which side of 0 it lies decides the verdict, so near 0 there is a decimal more."
+    return _signed(points) if points == 0 or abs(points) >= .05 else f'{points:+.2f}'.replace('-', '−')
 
 def _stage(s): return f"{s['size']} px, {s['epochs']} epoch{'s' * (s['epochs'] > 1)}, batches of {s['bs']}"
 
