@@ -49,6 +49,13 @@ def test_a_widget_is_left_out(page):
     assert 'slider' in html and 'interactive(...)' not in html and 'widget-view' not in html
 
 
+def test_what_a_bar_leaves_behind_is_left_out():
+    style, table = '<style>progress { width: 300px }</style>', '<style>th { padding: 8px }</style><table><td>0.5</td></table>'
+    outputs = [new_output('display_data', data={'text/html': html, 'text/plain': 'HTML object'}) for html in ('', f'\n{style}\n', table)]
+    assert [out.data['text/html'] for out in pages.lasting([*outputs, new_output('stream', text='done')]) if 'data' in out] == [table]
+    assert len(pages.lasting([new_output('stream', text='done')])) == 1
+
+
 def test_folded_code_can_be_opened(page):
     assert re.search(r'<details>.*fold_me.*</details>', page(figure('#| code-fold: true\nfold_me()')), re.S)
 

@@ -258,6 +258,26 @@ def test_chapters_7_and_8_say_what_was_measured():
     assert f"larger there ({e['Mixup, 25 wrong']} %), and both together much larger ({e['Mixup and smoothing, 25 wrong']} %)" in smoothing
 
 
+def test_chapter_11_says_what_the_variants_gave():
+    chapter = next(ROOT.glob('nbs/11_*.ipynb')).read_text()
+    comparison = stored_results('soft-targets', 'Mixup', 'CutMix', 'ManifoldMixUp', 'MixOne')
+    d = {row.name: row.difference for row in comparison.rows[1:]}
+    assert {x.verdict for x in d.values()} == {'no difference shown'} and {x.n for x in d.values()} == {3}
+    assert max(d, key=lambda name: abs(d[name].mean)) == 'CutMix'
+    assert '−{:.1f} points, and it may be anything from −{:.1f} to {:.1f}'.format(*map(abs, d['CutMix'][:3])) in chapter
+    errors = {}
+    for run in stored_results('soft-targets').runs: errors.setdefault(run.recipe.name, []).append(100*run.calibration_error)
+    e = {name: f'{statistics.fmean(values):.1f} %' for name, values in errors.items()}
+    assert f"is {e['Mixup']} with Mixup, {e['ManifoldMixUp']} with `ManifoldMixUp`, {e['MixOne']} with `MixOne` and {e['CutMix']} with `CutMix`" in chapter
+    assert f"without any of them it is {e['plain']}" in chapter
+
+
+def test_the_readme_quotes_the_measured_import():
+    rounds = json.loads((ROOT/'results'/'imports.json').read_text())['rounds']
+    fastai, *ours = (statistics.median(row['seconds'] for row in rows) for rows in zip(*rounds))
+    assert sum(ours) <= .3 and f"Its import takes {sum(ours):.1f} s, after fastai's {fastai:.0f}" in (ROOT/'README.md').read_text()
+
+
 def test_chapter_7_quotes_the_measured_cost():
     measured = json.loads((ROOT/'results'/'mixing.json').read_text())
     rows, chapter = {row['name']: row for row in measured['rows']}, next(ROOT.glob('nbs/07_*.ipynb')).read_text()

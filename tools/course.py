@@ -129,7 +129,7 @@ def store_one(executed, target):
     source = nbformat.read(target, 4)
     cells = [c for c in nb.cells if 'injected-parameters' not in pages.tags(c)]
     for cell, ran in zip(source.cells, cells):
-        if cell.cell_type == 'code': cell.outputs = pages.without_widgets(ran.outputs)
+        if cell.cell_type == 'code': cell.outputs = pages.lasting(ran.outputs)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix='.') as tmp:  # same file system: the move is atomic
         draft = Path(tmp)/target.name
         nbformat.write(source, draft)

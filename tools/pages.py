@@ -19,6 +19,7 @@ UNEXECUTED = 'index', 'references'  # pages with nothing to run
 TEMPLATES = Path(__file__).resolve().parent
 KINDS = {'fig': 'Figure', 'eq': 'Equation', 'tbl': 'Table'}
 OPTION = re.compile(r'^#\|\s?(.*)\n?', re.M)
+STYLE = re.compile(r'<style>.*?</style>', re.S)
 LABEL = re.compile(r'\{#((?:fig|eq|tbl)-[\w-]+)\}')
 REFERENCE = re.compile(r'(?<![\w@])@((?:fig|eq|tbl)-[\w-]+)')
 
@@ -127,7 +128,7 @@ def shown(cell):
 def prepare(cell, numbers):
     if cell.cell_type == 'markdown': cell.source = link_chapters(link_references(place_labels(cell.source, numbers), numbers))
     if cell.cell_type != 'code': return cell
-    cell.outputs = without_widgets(cell.outputs)
+    cell.outputs = lasting(cell.outputs)
     opts = options(cell)
     cell.source = OPTION.sub('', cell.source).strip()
     caption = link_references(opts.get('fig-cap') or opts.get('tbl-cap') or '', numbers)
@@ -137,9 +138,13 @@ def prepare(cell, numbers):
     return cell
 
 
-def without_widgets(outputs):
-    "What a page can show by itself: a widget needs a kernel that runs."
-    return [out for out in outputs if 'application/vnd.jupyter.widget-view+json' not in out.get('data', {})]
+def lasting(outputs):
+    "What a page can show by itself: no widgets, which need a kernel that runs, and no bars that have gone and left their style."
+    return [out for out in outputs if 'application/vnd.jupyter.widget-view+json' not in out.get('data', {}) and not _is_blank(out)]
+
+def _is_blank(out):
+    "Is this HTML with nothing to see?"
+    return 'text/html' in out.get('data', {}) and not STYLE.sub('', out.data['text/html']).strip()
 
 
 def link_references(text, numbers):
