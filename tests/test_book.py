@@ -102,10 +102,12 @@ def test_bare_directives_and_options_are_never_in_one_cell(path):
 
 README = (ROOT/'README.md').read_text(encoding='utf-8')
 
-def test_readme_and_preface_show_what_was_measured():
-    assert readme.renewed(README, 'nbs/') == README and readme.table('').count('\n') >= 8
-    preface, = (cell.source for cell in cells(readme.PREFACE, 'markdown') if readme.BEGIN in cell.source)
-    assert readme.renewed(preface, '') == preface
+@pytest.mark.parametrize('table', ['chapters', 'results'])
+def test_readme_and_preface_show_the_same_tables_as_the_notebooks_and_the_stored_runs(table):
+    preface, = (cell.source for cell in cells(readme.PREFACE, 'markdown') if f'<!-- {table}:' in cell.source)
+    for text, nbs in ((README, 'nbs/'), (preface, '')):
+        assert text == readme.renewed(text, nbs) and getattr(readme, table)(nbs) in text
+    assert getattr(readme, table)('').count('\n') >= 8
 
 
 def test_the_readme_links_to_what_exists():

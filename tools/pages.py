@@ -122,7 +122,8 @@ def tags(cell): return cell.metadata.get('tags', [])
 
 def shown(cell):
     opts = options(cell)
-    return bool(cell.source.strip()) and not (opts.get('hide') or opts.get('include') is False)
+    contents = 'contents' in tags(cell)  # the chapters, of which the contents page has its own list
+    return bool(cell.source.strip()) and not (opts.get('hide') or opts.get('include') is False or contents)
 
 
 def prepare(cell, numbers):

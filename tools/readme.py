@@ -1,13 +1,17 @@
-"""The table of results in the README and in the preface, from the stored runs: `python -m tools.readme` renews it."""
+"""The tables in the README and in the preface: the chapters, from their first lines, and the results, from the stored runs.
+
+`python -m tools.readme` renews them. In the text they stand between `<!-- name: … -->` and `<!-- /name -->`."""
+import re
 from pathlib import Path
 
 import nbformat
 
 from sotatrain.experiment import stored_results
+from tools import pages
 
 ROOT = Path(__file__).resolve().parent.parent
 README, PREFACE = ROOT/'README.md', ROOT/'nbs'/'index.ipynb'
-BEGIN, END = '<!-- results: python -m tools.readme -->', '<!-- /results -->'
+TABLE = re.compile(r'(<!-- (\w+): python -m tools.readme -->).*?(<!-- /\2 -->)', re.S)
 
 ROWS = [  # technique, chapter, experiment, what it is compared with, recipe
     ('decode once, crop many times', '02_presizing', 'imagenette-64', 'DataBlock', 'baseline'),
@@ -24,7 +28,16 @@ ROWS = [  # technique, chapter, experiment, what it is compared with, recipe
 ]
 
 
-def table(nbs):
+def chapters(nbs):
+    "Markdown: the number, title and idea of each chapter, with a link."
+    lines = ['| | chapter | its idea |', '|---|---|---|']
+    for path in pages.notebooks(ROOT/'nbs'):
+        chapter = pages.describe(path.stem, nbformat.read(path, 4), written=True)
+        if chapter.number: lines.append(f'| {chapter.number} | [{chapter.title}]({nbs}{path.name}) | {chapter.idea} |')
+    return '\n'.join(lines)
+
+
+def results(nbs):
     "Markdown, with links to the chapters in `nbs`; a row for what was measured, none for what was not."
     lines = ['| technique | accuracy without → with | difference, 95 % interval | verdict | setting |', '|---|---|---|---|---|']
     for technique, chapter, experiment, reference, recipe in ROWS:
@@ -42,15 +55,15 @@ def line(technique, link, comparison):
 
 
 def renewed(text, nbs):
-    before, rest = text.split(BEGIN)
-    return f'{before}{BEGIN}\n\n{table(nbs)}\n\n{END}{rest.split(END)[1]}'
+    "The text with each of its tables made anew."
+    tables = dict(chapters=chapters, results=results)
+    return TABLE.sub(lambda found: f'{found[1]}\n\n{tables[found[2]](nbs)}\n\n{found[3]}', text)
 
 
 def main():
     README.write_text(renewed(README.read_text(encoding='utf-8'), 'nbs/'), encoding='utf-8')
     preface = nbformat.read(PREFACE, 4)
-    for cell in preface.cells:
-        if BEGIN in cell.source: cell.source = renewed(cell.source, '')
+    for cell in preface.cells: cell.source = renewed(cell.source, '')
     nbformat.write(preface, PREFACE)
 
 
