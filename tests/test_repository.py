@@ -254,6 +254,18 @@ def test_chapters_7_and_8_say_what_was_measured():
     few = stored_results('soft-targets', 'plain, 5 epochs', 'smoothing, 5 epochs').rows[1].difference
     assert few.verdict == 'no difference shown' and f"error is {e['plain, 5 epochs']} %, and smoothing makes it larger, {e['smoothing, 5 epochs']} %" in smoothing
     assert f"After twenty epochs it was {e['plain']} % and {e['smoothing']} %" in smoothing
+    wrong = {share: stored_results('soft-targets', f'plain, {share} wrong', f'smoothing, {share} wrong').rows[1].difference for share in (5, 25, 50)}
+    assert {x.verdict for x in wrong.values()} == {'no difference shown'}
+    assert '{} points, and it may be anything from {} to {:.1f}'.format(minus(wrong[50].mean), minus(wrong[50].low), wrong[50].high) in smoothing
+    unlearned = statistics.fmean(run.epochs[-1]['train_loss'] for run in runs if run.recipe.name == 'plain, 50 wrong')
+    assert f'the training loss of the plain networks is still {unlearned:.2f} then' in smoothing
+    many = stored_results('soft-targets', 'plain, 60 epochs', 'smoothing, 60 epochs').rows[1].difference
+    assert many.verdict == 'helps' and '{:.1f} points more with smoothing ({:.1f} to {:.1f};'.format(*many[:3]) in smoothing
+    assert f"error of {e['plain, 60 epochs']} %, against {e['smoothing, 60 epochs']} % with smoothing" in smoothing
+    final = {name: {run.seed: run.accuracy for run in runs if run.recipe.name == name} for name in ('plain, 60 epochs', 'smoothing, 60 epochs')}
+    assert all(final['smoothing, 60 epochs'][seed] > accuracy for seed, accuracy in final['plain, 60 epochs'].items())
+    by_heart = statistics.fmean(run.epochs[-1]['train_loss'] for run in runs if run.recipe.name == 'plain, 60 epochs')
+    assert f'the training loss is {by_heart:.2f}' in smoothing
     assert f"each alone ({e['Mixup and smoothing']})" in smoothing and f"already ({e['plain, 25 wrong']} %)" in smoothing
     assert f"larger there ({e['Mixup, 25 wrong']} %), and both together much larger ({e['Mixup and smoothing, 25 wrong']} %)" in smoothing
 

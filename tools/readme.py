@@ -24,6 +24,7 @@ ROWS = [  # technique, chapter, experiment, what it is compared with, recipe
     ('Mixup', '07_mixup', 'soft-targets', 'plain', 'Mixup'),
     ('Mixup, 25 % wrong labels', '07_mixup', 'soft-targets', 'plain, 25 wrong', 'Mixup, 25 wrong'),
     ('label smoothing', '08_label_smoothing', 'soft-targets', 'plain', 'smoothing'),
+    ('label smoothing, long training', '08_label_smoothing', 'soft-targets', 'plain, 60 epochs', 'smoothing, 60 epochs'),
     ('label smoothing, 25 % wrong labels', '08_label_smoothing', 'soft-targets', 'plain, 25 wrong', 'smoothing, 25 wrong'),
 ]
 
