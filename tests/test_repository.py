@@ -233,6 +233,13 @@ def test_chapters_3_and_5_quote_the_measured_steps():
     assert f'took {before:.2f} of the time of one at 64 px, and now it takes {now:.2f}' in chapter['05']
 
 
+def calibration_errors(runs):
+    "The mean error of each recipe over its seeds, %, as the chapters write it."
+    errors = {}
+    for run in runs: errors.setdefault(run.recipe.name, []).append(100*run.calibration_error)
+    return {name: f'{statistics.fmean(values):.1f}' for name, values in errors.items()}
+
+
 def test_chapters_7_and_8_say_what_was_measured():
     mixup, smoothing = (next(ROOT.glob(f'nbs/{n}_*.ipynb')).read_text() for n in ('07', '08'))
     runs = stored_results('soft-targets').runs
@@ -247,9 +254,7 @@ def test_chapters_7_and_8_say_what_was_measured():
     alone, first = d['smoothing, 25 wrong'], clean['Mixup']
     assert f'{alone.mean:.1f} points, and it may be anything from {minus(alone.low)} to {alone.high:.1f}' in smoothing
     assert f'{first.mean:.1f} points, and it may be anything from {minus(first.low)} to {first.high:.1f}' in mixup
-    errors = {}
-    for run in runs: errors.setdefault(run.recipe.name, []).append(100*run.calibration_error)
-    e = {name: f'{statistics.fmean(values):.1f}' for name, values in errors.items()}
+    e = calibration_errors(runs)
     assert f"differ by {e['plain']} points on average. Smoothing brings that down to {e['smoothing']}, Mixup to {e['Mixup']}" in smoothing
     few = stored_results('soft-targets', 'plain, 5 epochs', 'smoothing, 5 epochs').rows[1].difference
     assert few.verdict == 'no difference shown' and f"error is {e['plain, 5 epochs']} %, and smoothing makes it larger, {e['smoothing, 5 epochs']} %" in smoothing
@@ -277,11 +282,9 @@ def test_chapter_11_says_what_the_variants_gave():
     assert {x.verdict for x in d.values()} == {'no difference shown'} and {x.n for x in d.values()} == {3}
     assert max(d, key=lambda name: abs(d[name].mean)) == 'CutMix'
     assert '−{:.1f} points, and it may be anything from −{:.1f} to {:.1f}'.format(*map(abs, d['CutMix'][:3])) in chapter
-    errors = {}
-    for run in stored_results('soft-targets').runs: errors.setdefault(run.recipe.name, []).append(100*run.calibration_error)
-    e = {name: f'{statistics.fmean(values):.1f} %' for name, values in errors.items()}
-    assert f"is {e['Mixup']} with Mixup, {e['ManifoldMixUp']} with `ManifoldMixUp`, {e['MixOne']} with `MixOne` and {e['CutMix']} with `CutMix`" in chapter
-    assert f"without any of them it is {e['plain']}" in chapter
+    e = calibration_errors(stored_results('soft-targets').runs)
+    assert f"is {e['Mixup']} % with Mixup, {e['ManifoldMixUp']} % with `ManifoldMixUp`, {e['MixOne']} % with `MixOne` and {e['CutMix']} % with `CutMix`" in chapter
+    assert f"without any of them it is {e['plain']} %" in chapter
 
 
 def test_the_readme_quotes_the_measured_import():
