@@ -53,6 +53,8 @@ EXPERIMENTS = {
         replace(SMALL, name='DataBlock', loader='datablock'),
         replace(SMALL, name='normalized', batch_tfms={'Normalize': {}}),
         replace(SMALL, name='fp32', bf16=False)],
+    # The finder's suggestion is near the lowest of these.
+    'rates-32': [replace(SMALL, name=f'rate {lr}', data='doodlenette', size=32, lr=lr) for lr in (.006, .0006, .002, .02)],
     # Plans of about equal time: on two cores, an epoch at 32 px takes .46 of the time of one at 64 px; on a large GPU,
     # one at 128 px takes about a third of one at 224 px.
     'progressive-64': progressive(replace(SMALL, epochs=3, presize=80), 32, all_small=6, early=2, late=2, growing=4, begin=.2, end=.9),

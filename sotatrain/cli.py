@@ -88,7 +88,7 @@ def _compare(args):
 
 def _show(args):
     from sotatrain.experiment import experiments, results_folder, stored_results
-    if args.name: return print(stored_results(args.name, folder=args.results))
+    if args.name: return print(stored_results(args.name, speed=True, folder=args.results))
     names = experiments(args.results)
     print('\n'.join(names) if names else f'no experiments in {args.results or results_folder()} yet: `sotatrain compare` makes them')
 

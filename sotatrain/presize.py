@@ -268,7 +268,7 @@ def in_parts(
 @dataclass(frozen=True)
 class Augment:
     "Random crops of a batch, one window per picture, with a little more or less light."
-    min_scale: float = .75   # smallest area of the window, as a share of the picture's
+    min_scale: float = .75   # smallest area to ask for, as a share of the picture's; a window that does not fit gets smaller
     max_ratio: float = 4/3   # the window is between this much wider and this much higher than a square
     flip: float = .5         # share of pictures that are mirrored
     max_angle: float = 10.   # largest angle, degrees

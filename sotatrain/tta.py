@@ -196,6 +196,6 @@ def plot_reliability(
         ax.plot(table.confidence, table.accuracy, style[1:], color=colour, linewidth=1)
         ax.scatter(table.confidence, table.accuracy, 20 + 200*table['count']/table['count'].sum(), color=colour, marker=style[0],
                    label=f'{name}, ECE {100*calibration_error(p, targets, bins):.1f} %')
-    ax.set(xlabel='confidence', ylabel='accuracy', xlim=(0, 1), ylim=(0, 1))
+    ax.set(xlabel='confidence', ylabel='accuracy', xlim=(-.03, 1.03), ylim=(-.03, 1.03))
     ax.legend(frameon=False); ax.spines[['top', 'right']].set_visible(False)
     return ax

@@ -181,6 +181,18 @@ def test_one_seed_shows_nothing():
     assert 'other: no difference shown: one seed cannot show any' in str(c) and '50.0' in str(c) and '±' not in str(c)
 
 
+def test_speed_can_be_left_out():
+    c = Comparison(comparison().runs, speed=False)
+    assert 'images/s' in str(comparison()) and 'images/s' not in str(c) and 'seconds' not in c._repr_html_()
+    assert '+5.0 (+2.5 to +7.5)' in str(c) and '●' in str(c)
+
+
+def test_the_plans_of_recipes_are_told_apart():
+    stages = dict(size=16, epochs=1, bs=8, lr=.1)
+    text = str(Comparison([fake_run(), fake_run(position=1, recipe=Recipe('stages', arch='xresnet18', stages=[stages, stages | {'size': 32}]))])).replace('\n', ' ')
+    assert 'xresnet18, 16 px, 1 epoch, batches of ' in text and ' or xresnet18, 16 px, 1 epoch, batches of 8, then 32 px, 1 epoch' in text
+
+
 def test_the_table_is_html_in_a_notebook_and_names_are_escaped():
     c = Comparison([fake_run(name='a & b')])
     assert '<table>' in c._repr_html_() and 'a &amp; b' in c._repr_html_() and 'alt="Accuracy of each run: a &amp; b 50.0 %"' in c._repr_html_()
@@ -203,6 +215,13 @@ def test_the_plot_shows_every_run():
     left, right = comparison().plot().axes
     assert sorted(x for line in left.lines if line.get_marker() == 'o' for x in line.get_xdata()) == pytest.approx([50, 51, 52, 55, 56, 57])
     assert right.get_xlabel() == 'difference to baseline, points'
+
+
+def test_without_an_interval_there_is_no_room_for_one():
+    c = Comparison([fake_run(), fake_run('other', accuracy=.9, position=1)])
+    assert len(c.plot().axes) == 1 and str(c).splitlines()[0].endswith('images/s')
+    two_pairs = Comparison([fake_run(name, seed, .5 + seed/9, position=i) for i, name in enumerate('ab') for seed in range(2)])
+    assert len(two_pairs.plot().axes) == 2 and '●' in str(two_pairs)
 
 
 def test_nothing_to_compare_is_an_error():

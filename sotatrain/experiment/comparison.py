@@ -68,6 +68,9 @@ class Row:
     def sd(self): return statistics.stdev(self.accuracies.values()) if self.n > 1 else math.nan
 
     @property
+    def has_interval(self): return self.difference is not None and self.difference.n > 1
+
+    @property
     def verdict(self) -> str:
         failures = f'{len(self.failed)} of {self.n + len(self.failed)} runs failed: {self.failed[0].error}' if self.failed else ''
         return '; '.join(filter(None, [self._effect(), failures]))
@@ -82,8 +85,12 @@ class Row:
 
 class Comparison:
     "Runs of several recipes from the same seeds; the first recipe is what the others are compared with."
-    def __init__(self, runs: list):
+    def __init__(self,
+        runs: list,           # of `Run`
+        speed: bool = True,   # show seconds and images a second; without, if the machine was busy with other things
+    ):
         if not runs: raise ValueError("no runs: there is nothing to compare")
+        self.speed = speed
         self.runs = sorted(runs, key=lambda run: run.position)  # stable: in the order of the seeds
         names = list(dict.fromkeys(run.recipe.name for run in self.runs))
         first = self._accuracies(names[0])
@@ -105,18 +112,28 @@ class Comparison:
     def verdicts(self) -> list: return [f'{row.name}: {row.verdict}' for row in self.rows if row.verdict]
 
     @property
+    def _with_intervals(self): return [row for row in self.rows if row.has_interval]
+
+    @property
     def provenance(self) -> str:
         "Where the numbers come from, in one line."
-        def all_of(get): return ' and '.join(dict.fromkeys(str(get(run)) for run in self.runs))
+        def all_of(get, joint=' and '): return joint.join(dict.fromkeys(str(get(run)) for run in self.runs))
         seeds = sorted({run.seed for run in self.runs})
         versions = lambda run: f"PyTorch {run.conditions['versions']['torch']}, fastai {run.conditions['versions']['fastai']}"
         days = sorted({run.conditions['date'][:10] for run in self.runs})
         return '; '.join([
             f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f'one seed ({seeds[0]})',
-            all_of(lambda run: f"{run.recipe.arch}, {', '.join(_stage(s) for s in run.recipe.all_stages)}"),
+            all_of(lambda run: f"{run.recipe.arch}, {', then '.join(_stage(s) for s in run.recipe.all_stages)}", ' or '),
             all_of(lambda run: f"{run.data['folder']} ({run.data['train']:,} + {run.data['val']:,} pictures)"),
             all_of(lambda run: f"{run.conditions['device']}, {run.conditions['cores']} cores"), all_of(lambda run: run.conditions['precision']),
             all_of(versions), f"measured {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else '')])
+
+    def _cells(self):
+        "The table: its headings, then a line for each recipe."
+        accuracy = 'accuracy ± sd, %' if any(row.n > 1 for row in self.rows) else 'accuracy, %'
+        table = [['recipe', accuracy, 'difference, 95 % interval', 'seconds', 'images/s'],
+                 *([row.name, _mean_and_sd(row), str(row.difference or ''), _number(row.seconds), _number(row.images_per_second)] for row in self.rows)]
+        return table if self.speed else [line[:3] for line in table]
 
     # as text
 
@@ -124,18 +141,18 @@ class Comparison:
     def _repr_pretty_(self, printer, cycle): printer.text(str(self))
 
     def _text_table(self):
-        low, high = _bounds(self.rows)
-        cells = [[*HEADINGS, f'{_signed(low)} to {_signed(high)}']]
-        cells += [[*_cells(row), _bar(row.difference, low, high)] for row in self.rows]
-        widths = [max(map(len, column)) for column in zip(*cells)]
-        return '\n'.join('  '.join(f'{cell:{"<" if i in (0, 5) else ">"}{width}}' for i, (cell, width) in enumerate(zip(line, widths))).rstrip()
-                         for line in cells)
+        low, high = _bounds(self._with_intervals)
+        bars = [f'{_signed(low)} to {_signed(high)}' if self._with_intervals else '']
+        bars += [_bar(row.difference, low, high) if row.has_interval else '' for row in self.rows]
+        names, *numbers = [_aligned(column, '<>'[i > 0]) for i, column in enumerate(zip(*self._cells()))]
+        return '\n'.join('  '.join(line).rstrip() for line in zip(names, *numbers, bars))
 
     # as HTML
 
     def _repr_html_(self):
-        head = ''.join(f'<th>{escape(h)}</th>' for h in HEADINGS)
-        body = ''.join('<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row)) + '</tr>' for row in self.rows)
+        headings, *rows = self._cells()
+        head = ''.join(f'<th>{escape(h)}</th>' for h in headings)
+        body = ''.join('<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>' for row in rows)
         verdicts = ''.join(f'<li>{escape(v)}</li>' for v in self.verdicts)
         return (f'<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' + (f'<ul>{verdicts}</ul>' if verdicts else '') +
                 f'<img alt="{escape(self.alt_text)}" src="data:image/svg+xml;base64,{self._svg()}"><p><small>{escape(self.provenance)}</small></p>')
@@ -163,26 +180,29 @@ class Comparison:
         return self._draw(figure)
 
     def _draw(self, figure):
-        left, right = figure.subplots(1, 2, sharey=True)
-        for y, row in enumerate(self.rows):
-            left.plot([*row.accuracies.values()], [y]*row.n, 'o', color='#224466', alpha=.6, markersize=5)
-            left.plot(row.mean, y, '|', color='#cc5500', markersize=18, markeredgewidth=2)
-            if (d := row.difference) and d.n > 1:
-                right.plot([d.low, d.high], [y, y], '-', color='#224466', linewidth=2)
-                right.plot(d.mean, y, 'D', color='#cc5500', markersize=6)
-        left.set_yticks(range(len(self.rows)), [row.name for row in self.rows])
-        left.set_ylim(len(self.rows) - .5, -.5)
-        left.set_xlabel('accuracy, %')
-        right.axvline(0, color='gray', linewidth=1, linestyle='--')
-        right.set_xlabel(f'difference to {self.rows[0].name}, points')
-        for ax in (left, right): ax.spines[['top', 'right']].set_visible(False)
+        left, *right = figure.subplots(1, 2 if self._with_intervals else 1, sharey=True, squeeze=False)[0]
+        self._draw_accuracies(left)
+        for ax in right: self._draw_differences(ax)
+        for ax in figure.axes: ax.spines[['top', 'right']].set_visible(False)
         return figure
 
+    def _draw_accuracies(self, ax):
+        for y, row in enumerate(self.rows):
+            ax.plot([*row.accuracies.values()], [y]*row.n, 'o', color='#224466', alpha=.6, markersize=5)
+            ax.plot(row.mean, y, '|', color='#cc5500', markersize=18, markeredgewidth=2)
+        ax.set_yticks(range(len(self.rows)), [row.name for row in self.rows])
+        ax.set_ylim(len(self.rows) - .5, -.5)
+        ax.set_xlabel('accuracy, %')
 
-HEADINGS = 'recipe', 'accuracy, %', 'difference, 95 % interval', 'seconds', 'images/s'
+    def _draw_differences(self, ax):
+        for y, row in enumerate(self.rows):
+            if not row.has_interval: continue
+            d = row.difference
+            ax.plot([d.low, d.high], [y, y], '-', color='#224466', linewidth=2)
+            ax.plot(d.mean, y, 'D', color='#cc5500', markersize=6)
+        ax.axvline(0, color='gray', linewidth=1, linestyle='--')
+        ax.set_xlabel(f'difference to {self.rows[0].name}, points')
 
-def _cells(row):
-    return [row.name, _mean_and_sd(row), str(row.difference or ''), _number(row.seconds), _number(row.images_per_second)]
 
 def _mean_and_sd(row):
     if not row.n: return 'failed'
@@ -199,14 +219,17 @@ def _end(points):
 def _stage(s): return f"{s['size']} px, {s['epochs']} epoch{'s' * (s['epochs'] > 1)}, batches of {s['bs']}"
 
 
+def _aligned(column, side):
+    width = max(map(len, column))
+    return [f'{cell:{side}{width}}' for cell in column]
+
 def _bounds(rows):
     "Ends of a scale that has room for every interval, and for 0."
-    ends = [end for row in rows if row.difference and row.difference.n > 1 for end in row.difference[1:3]]
+    ends = [end for row in rows for end in row.difference[1:3]]
     return min([-.5, *ends]), max([.5, *ends])
 
 def _bar(d, low, high, width=31):
     "An interval drawn with letters; `|` is 0, `●` the mean."
-    if d is None or d.n == 1: return ''
     def place(x): return round((x - low) / (high - low) * (width - 1))
     line = [' ']*width
     line[place(d.low):place(d.high) + 1] = '─' * (place(d.high) - place(d.low) + 1)
@@ -231,11 +254,12 @@ class NotMeasured:
 def stored_results(
     experiment: str,
     *recipes: str,        # names of those to show, the one to compare with first; all of them if not given
+    speed: bool = False,  # show seconds and images a second, too; runs of a busy machine are better shown without
     folder: Path = None,  # where experiments are kept; `results_folder()` if not given
 ) -> Comparison:
     "A measured comparison with its provenance; if something was not measured, an object that says so."
     runs = load_runs(experiment, folder)
     missing = [name for name in recipes if name not in {run.recipe.name for run in runs}]
     if missing or not runs: return NotMeasured(experiment, missing)
-    if not recipes: return Comparison(runs)
-    return Comparison([replace(run, position=recipes.index(run.recipe.name)) for run in runs if run.recipe.name in recipes])
+    if recipes: runs = [replace(run, position=recipes.index(run.recipe.name)) for run in runs if run.recipe.name in recipes]
+    return Comparison(runs, speed)

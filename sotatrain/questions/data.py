@@ -60,7 +60,7 @@ QUESTIONS = [
         prompt="Presizing makes every picture into a large square first, and crops it at random only then, when it is part of a batch. Why in two steps? Explain it to a friend who knows what a crop is.",
         rubric=("Pictures of one size can be stacked to a batch, so the second step can work on the whole batch at once, on the GPU.",
                 "The square is larger than the final crop, so rotating and zooming have something to cut from, and there are fewer empty corners.",
-                "All geometric changes of the second step are combined into one, with one further interpolation, so less gets blurred."),
-        answer="A GPU works on whole batches, and a batch needs pictures of one size, so each picture is first brought to a square that is larger than needed. From it, rotation, zoom and crop can be done in one go, so that there is one further interpolation, and there are pixels for the corners.",
+                "The geometric changes of the second step are combined instead of done one after the other, so fewer interpolations blur the picture."),
+        answer="A GPU works on whole batches, and a batch needs pictures of one size, so each picture is first brought to a square that is larger than needed. From it, rotation and zoom can be done in one go instead of one after the other, so that less gets blurred, and there are pixels for the corners.",
         hints=("What must be equal for all pictures of a batch?", "Think of the corners of a rotated picture, and of what interpolating twice does.")),
 ]

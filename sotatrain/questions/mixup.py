@@ -71,12 +71,12 @@ QUESTIONS = [
         , hints=("What must it answer to a blend?",)),
     Choice(
         id='mixup-epochs', chapter='mixup', right=3,
-        prompt="You add Mixup to a training of five epochs, and it ends worse. Why?",
+        prompt="You add Mixup to a training of five epochs, and it ends worse. What is the likely reason?",
         options=(
             ("α was too small.", "A smaller α would hurt less, since it mixes less."),
             ("Mixup does not work on photographs.", "It was made for them."),
             ("The validation pictures were mixed, too.", "They are not."),
-            ("There was no overfitting to prevent yet.", "Mixup makes the task harder, and five epochs are not enough to learn even the easier one by heart. It needs many to pay off."))
+            ("There was no overfitting to prevent yet.", "With augmentation, five epochs leave little learned by heart, so there is little for Mixup to prevent, and it makes the task harder."))
         , hints=("Which trouble does it cure, and did you have it?",)),
     Choice(
         id='mixup-linear', chapter='mixup', right=2,

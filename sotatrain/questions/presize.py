@@ -10,9 +10,9 @@ def window_share(height, width):
 QUESTIONS = [
     Choice(
         id='presize-once', chapter='presize', right=1,
-        prompt="Which part of preparing a photograph costs the most time, and is the same in every epoch?",
+        prompt="Which part of preparing a photograph takes much time, although it does the same in every epoch?",
         options=(
-            ("Turning and flipping it.", "That is a matrix for each picture, and one interpolation of a small crop."),
+            ("Turning and flipping it.", "It takes time too, but it is different in each epoch, so it cannot be stored."),
             ("Decoding its file, and resizing it.", "So it is done once, and the small square is stored. Crops come from it in each epoch."),
             ("Dividing its values by 255.", "A single pass over a small crop, hardly measurable."),
             ("Shuffling.", "Shuffling moves numbers, not pictures."))
@@ -30,8 +30,8 @@ QUESTIONS = [
         id='presize-one-interpolation', chapter='presize', right=0,
         prompt="Rotation, zoom, flip and un-squishing are each an affine map. What does it gain to multiply their matrices first?",
         options=(
-            ("One interpolation instead of four.", "Crops are sharper, and it takes less time. Each interpolation blurs a little and reads all pixels. The product of the matrices is one map."),
-            ("Nothing in the result; it is only shorter code.", "Interpolating four times blurs four times: the result is not the same."),
+            ("One interpolation instead of several.", "Crops are sharper, and it takes less time. Each interpolation blurs a little and reads all pixels. The product of the matrices is one map."),
+            ("Nothing in the result; it is only shorter code.", "Each interpolation blurs a little (all but a flip, which only moves pixels): the result is not the same."),
             ("The order of the maps no longer matters.", "It matters: matrices do not commute."),
             ("Crops become larger.", "Their size is what you ask for in both cases."))
         , hints=("What does each interpolation do to the picture?",)),

@@ -60,9 +60,9 @@ QUESTIONS = [
         , hints=("Where would new detail come from?",)),
     Choice(
         id='resizing-drop', chapter='resizing', right=0,
-        prompt="A network was trained at 64 px. You test it at 128 px, and it answers worse, although the pictures show more. What explains most of it?",
+        prompt="A network was trained at 64 px. You test it at 128 px, and it answers worse, although the pictures show more. In chapter 5's example of such a change, what explained most of it?",
         options=(
-            ("Batch norm's statistics were measured at 64 px.", "Things look larger and smoother, so activations are distributed differently. Chapter 5 measures the statistics anew, without changing a weight, and most of the accuracy is back."),
+            ("Batch norm's statistics were measured at 64 px.", "Things look larger and smoother, so activations are distributed differently. Chapter 5 measures the statistics anew, without changing a weight, and in its example most of the accuracy is back."),
             ("The last layer has too few inputs.", "It gets an average over all places, which has the same length at every size."),
             ("The pictures have leaked.", "A leak would make it look better, not worse."),
             ("Larger pictures are harder to recognise.", "They show more; a network trained on them does better."))

@@ -80,6 +80,6 @@ QUESTIONS = [
         rubric=("Yes: where an answer is worth more than five times the computing time (a diagnosis, a contest, labels made once).",
                 "No: where time or energy for each answer is short (a phone, a video stream), or where a larger network is a better use of that time.",
                 "Views must keep the meaning (no mirror images of text or arrows)."),
-        answer="For sorting X-rays overnight I would use it: five times the time costs little there. In a phone's camera I would not: every millisecond counts, and a network of twice the size would use the time better.",
+        answer="For sorting X-rays overnight I would use it: five times the time costs little there. In a phone's camera I would not: every millisecond counts, and I would first compare it with a larger network that takes the same time.",
         hints=("Five times the time for each answer: where is that cheap?",)),
 ]
