@@ -43,7 +43,8 @@ def soft_targets(first, few, many):
     variants = {name: dict(cbs={name: {}}) for name in ('CutMix', 'ManifoldMixUp', 'MixOne')}
     def named(suffix, ways, **changes): return [replace(first, name=name + suffix, **way, **changes) for name, way in ways.items()]
     return [*named('', ways), *named(', 25 wrong', ways, noise=25), *named(', 50 wrong', two, noise=50), *named(', 5 wrong', two, noise=5),
-            *named('', variants), *named(f', {few} epochs', two, epochs=few), *named(f', {many} epochs', two, epochs=many)]
+            *named('', variants), *named(f', {few} epochs', two, epochs=few), *named(f', {many} epochs', two, epochs=many),
+            *named(f', 50 wrong, {many} epochs', two, noise=50, epochs=many)]
 
 
 EXPERIMENTS = {
