@@ -85,6 +85,9 @@ def test_outputs_are_checked_before_they_are_stored(monkeypatch, tmp_path):
         course.check_outputs(one(new_output('stream', name='stderr', text='careful')))
     with pytest.raises(ValueError, match='cell 1 shows a path of this machine'):
         course.check_outputs(one(result(f"Path('{course.Path.home()}/data')")))
+    with pytest.raises(ValueError, match='cell 1 shows <matplotlib.legend.Legend at 0x7fc3>.*semicolon'):
+        course.check_outputs(one(result('<matplotlib.legend.Legend at 0x7fc3>')))
+    course.check_outputs(one(new_output('display_data', data={'text/plain': '<IPython.core.display.HTML object>', 'text/html': '<b>a</b>'})))
 
 
 def test_storing_keeps_the_source_and_replaces_the_outputs(book, monkeypatch):

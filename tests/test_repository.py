@@ -12,6 +12,7 @@ import nbformat
 import pytest
 
 from sotatrain.experiment import paired_difference, stored_results
+from tools.course import is_bare_object
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -61,6 +62,7 @@ def test_notebook(path):
     assert tags.count('parameters') == path.stem[:2].isdigit() and 'injected-parameters' not in tags
     outputs = [o for cell in nb.cells for o in cell.get('outputs', [])]
     assert not [o for o in outputs if o.output_type == 'error' or o.get('name') == 'stderr']
+    assert not any(map(is_bare_object, outputs))
     assert outputs or path.stem == 'index', 'no stored outputs: make outputs'
     assert path.stat().st_size < 1_500_000
 

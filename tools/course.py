@@ -4,6 +4,7 @@ Each chapter is executed with papermill in a kernel of its own; what it printed 
 notebook and as a page. --store writes the outputs back into nbs/ instead, so that a reader on GitHub sees them."""
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -138,7 +139,7 @@ def store_one(executed, target):
 
 
 def check_outputs(nb):
-    "Raise `ValueError` if a stored output would show a warning, or a path of this machine."
+    "Raise `ValueError` if a stored output would show a warning, a path of this machine, or nothing but an object's type."
     places = [str(Path.home()), str(ROOT), tempfile.gettempdir() + os.sep]
     for i, cell in enumerate(nb.cells, 1):
         for out in cell.get('outputs', []):
@@ -146,6 +147,13 @@ def check_outputs(nb):
             shown = str(out.get('text', '')) + ''.join(str(v) for k, v in out.get('data', {}).items() if k.startswith('text/'))
             found = [p for p in places if p in shown]
             if found: raise ValueError(f'cell {i} shows a path of this machine: {found[0]}')
+            if is_bare_object(out): raise ValueError(f"cell {i} shows {out.data['text/plain']}, which tells a reader nothing: end its last line with a semicolon")
+
+
+def is_bare_object(out):
+    "An output such as `<matplotlib.legend.Legend at 0x7fc35a8b7950>`, and nothing to look at."
+    data = out.get('data', {})
+    return set(data) == {'text/plain'} and bool(re.fullmatch(r'<[\w.]+( object)?( at 0x\w+)?>', data['text/plain'].strip()))
 
 
 if __name__ == '__main__': sys.exit(main())
