@@ -272,6 +272,12 @@ def test_chapters_7_and_8_say_what_was_measured():
     assert '{} points, and it may be anything from {} to {:.1f}'.format(minus(wrong[50].mean), minus(wrong[50].low), wrong[50].high) in smoothing
     unlearned = statistics.fmean(run.epochs[-1]['train_loss'] for run in runs if run.recipe.name == 'plain, 50 wrong')
     assert f'the training loss of the plain networks is still {unlearned:.2f} then' in smoothing
+    longer = stored_results('soft-targets', 'plain, 50 wrong', 'plain, 50 wrong, 60 epochs').rows[1].difference
+    assert longer.verdict == 'hurts' and f'{-longer.mean:.1f} points lower than after twenty ({-longer.high:.1f} to {-longer.low:.1f} ' in smoothing
+    held = stored_results('soft-targets', 'plain, 50 wrong, 60 epochs', 'smoothing, 50 wrong, 60 epochs').rows[1].difference
+    assert held.verdict == 'no difference shown'
+    assert f'{minus(held.mean)} points after sixty epochs, and it may be anything from {minus(held.low)} to {minus(held.high)}' in smoothing
+    assert f"of {e['smoothing, 50 wrong, 60 epochs']} % against {e['plain, 50 wrong, 60 epochs']} %" in smoothing
     many = stored_results('soft-targets', 'plain, 60 epochs', 'smoothing, 60 epochs').rows[1].difference
     assert many.verdict == 'helps' and '{:.1f} points more with smoothing ({:.1f} to {:.1f};'.format(*many[:3]) in smoothing
     assert f"error of {e['plain, 60 epochs']} %, against {e['smoothing, 60 epochs']} % with smoothing" in smoothing
