@@ -9,7 +9,7 @@ class WithSettingsAndResults(build_py):
     def run(self):
         super().run()
         if self.editable_mode: return
-        for file in [Path('settings.ini'), *Path('results').glob('*/*.json')]:
+        for file in [Path('settings.ini'), *Path('results').glob('experiments/*/*.json')]:
             copy = Path(self.build_lib)/'sotatrain'/file
             self.mkpath(str(copy.parent))
             self.copy_file(str(file), str(copy))

@@ -2,9 +2,9 @@
 import json
 from pathlib import Path
 
-from sotatrain.cache import write_whole
+from sotatrain.core.cache import write_whole
 
-RESULTS = Path(__file__).resolve().parent.parent/'results'
+RESULTS = Path(__file__).resolve().parent.parent/'results'/'benchmarks'
 
 
 def write(result, file):

@@ -1,4 +1,4 @@
-"""How fast is Doodlenette drawn, and how hard is it? `python -m bench.doodlenette` writes results/doodlenette.json.
+"""How fast is Doodlenette drawn, and how hard is it? `python -m bench.doodlenette` writes results/benchmarks/doodlenette.json.
 
 The difficulty is the accuracy of the `cpu` profile's network after the `cpu` profile's epochs, for several seeds: it
 should lie between 70 % and 90 %, so that a technique has room to show itself."""
@@ -17,7 +17,7 @@ from fastai.vision.all import CrossEntropyLossFlat, Learner, accuracy, set_seed,
 
 from bench.common import RESULTS, write
 from sotatrain.all import *
-from sotatrain.machine import processor
+from sotatrain.core.machine import processor
 
 
 def pictures_per_second(n=600, repeats=5):

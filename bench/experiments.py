@@ -5,7 +5,7 @@ import argparse
 import shutil
 from dataclasses import replace
 
-from sotatrain.cache import cache_folder
+from sotatrain.core.cache import cache_folder
 from sotatrain.data import dataset, image_files
 from sotatrain.experiment import Recipe, compare
 
@@ -49,17 +49,17 @@ def soft_targets(first, few, many):
 
 EXPERIMENTS = {
     # Photographs at a size at which two processor cores need minutes for a run.
-    'imagenette-64': [
+    'learner-64': [
         SMALL,
         replace(SMALL, name='DataBlock', loader='datablock'),
         replace(SMALL, name='normalized', batch_tfms={'Normalize': {}}),
         replace(SMALL, name='fp32', bf16=False)],
     # The finder's suggestion is near the lowest of these.
-    'rates-32': [replace(SMALL, name=f'rate {lr}', data='doodlenette', size=32, lr=lr) for lr in (.006, .0006, .002, .02)],
+    'learner-rates-32': [replace(SMALL, name=f'rate {lr}', data='doodlenette', size=32, lr=lr) for lr in (.006, .0006, .002, .02)],
     # Plans of about equal time: on two cores, an epoch at 32 px takes .46 of the time of one at 64 px; on a large GPU,
     # one at 128 px takes about a third of one at 224 px.
-    'progressive-64': progressive(replace(SMALL, epochs=3, presize=80), 32, all_small=6, early=2, late=2, growing=4, begin=.2, end=.9),
-    'progressive-224': progressive(Recipe(data='imagenette-320', arch='xresnet50', size=224, epochs=6, bs=64, lr=3e-3, presize=256),
+    'resizing-64': progressive(replace(SMALL, epochs=3, presize=80), 32, all_small=6, early=2, late=2, growing=4, begin=.2, end=.9),
+    'resizing-224': progressive(Recipe(data='imagenette-320', arch='xresnet50', size=224, epochs=6, bs=64, lr=3e-3, presize=256),
                                    128, all_small=18, early=9, late=3, growing=9, begin=0., end=.75),
     'tta-64': ways_to_predict(replace(SMALL, presize=80)),
     'tta-128': ways_to_predict(Recipe(data='imagenette-160', arch='xresnet18', size=128, epochs=5, bs=64, lr=6e-3, presize=160)),
@@ -67,7 +67,7 @@ EXPERIMENTS = {
     'soft-targets': soft_targets(replace(SMALL, size=32, presize=40, epochs=20), few=5, many=60),
     'soft-targets-128': soft_targets(Recipe(data='imagenette-160', arch='xresnet18', size=128, epochs=20, bs=64, lr=6e-3, presize=160), few=5, many=80),
     # At the size of the well-known version of the book: a minute a run on a large GPU, days on two cores.
-    **{f'imagenette-{size}': [
+    **{f'learner-{size}': [
         Recipe('baseline', data='imagenette', arch='xresnet50', size=size, epochs=5, bs=64, lr=3e-3),
         Recipe('normalized', data='imagenette', arch='xresnet50', size=size, epochs=5, bs=64, lr=3e-3, batch_tfms={'Normalize': {}})]
         for size in (128, 224)}}
@@ -99,7 +99,7 @@ def _link(source, part, chosen):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data', help="a folder with train/ and val/, instead of the recipes' data")
-    parser.add_argument('--names', nargs='+', choices=EXPERIMENTS, default=['imagenette-64'], help='experiments: %(choices)s')
+    parser.add_argument('--names', nargs='+', choices=EXPERIMENTS, default=['learner-64'], help='experiments: %(choices)s')
     parser.add_argument('--recipes', nargs='+', help='names of recipes, the first one of the experiment included anyway')
     parser.add_argument('--seeds', type=int, default=3)
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What importing the library adds to importing fastai: `python -m bench.imports` prints it and writes results/imports.json.
+"""What importing the library adds to importing fastai: `python -m bench.imports` prints it and writes results/benchmarks/imports.json.
 
 A new Python for each repeat; inside of it, three imports one after the other, each timed alone. Processor time stands
 beside the time that passed, because others may use the machine."""
@@ -9,7 +9,7 @@ import sys
 from statistics import median
 
 from bench.common import RESULTS, write
-from sotatrain.machine import conditions
+from sotatrain.core.machine import conditions
 
 IMPORTS = ['from fastai.vision.all import *', 'import sotatrain', 'from sotatrain.all import *']
 TIMED = '''

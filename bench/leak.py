@@ -1,4 +1,4 @@
-"""What a leaking split does to accuracy: `python -m bench.leak --data DIR` writes results/leak.json.
+"""What a leaking split does to accuracy: `python -m bench.leak --data DIR` writes results/benchmarks/leak.json.
 
 The experiment of chapter 1, on photographs and for several seeds: one random split of all pictures, a small network,
 and its accuracy on pictures it trained on and on pictures it has never seen."""
@@ -14,7 +14,7 @@ from fastai.vision.all import (
 
 from bench.common import RESULTS, write
 from sotatrain.all import *
-from sotatrain.machine import processor
+from sotatrain.core.machine import processor
 
 
 def accuracies(path, seed, size=32, bs=64, epochs=5, lr=6e-3, workers=2):

@@ -1,4 +1,4 @@
-"""What makes our learner faster than a plain one: `python -m bench.learner` prints a table and writes results/learner.json.
+"""What makes our learner faster than a plain one: `python -m bench.learner` prints a table and writes results/benchmarks/learner.json.
 
 Training steps of the same network on the same batches, which are there already. The learners take turns, and each round
 gives a ratio to the plain step of the same round. Where the processor has no bfloat16, the last two do the same work."""
@@ -10,9 +10,9 @@ from fastai.vision.all import CrossEntropyLossFlat, Learner
 
 from bench.common import RESULTS, write
 from bench.steps import compared, ready_batches, row_text, step_seconds
-from sotatrain.convolution import quicken
+from sotatrain.core.convolution import quicken
 from sotatrain.learner import has_bf16, make_learner, make_model, seeded
-from sotatrain.machine import conditions
+from sotatrain.core.machine import conditions
 
 ARCH, BS = 'xresnet18', 64
 

@@ -1,4 +1,4 @@
-"""How fast are image loaders? `python -m bench.loaders` prints a table and writes results/loaders.json.
+"""How fast are image loaders? `python -m bench.loaders` prints a table and writes results/benchmarks/loaders.json.
 
 All give training batches of the same pictures at the same size: float images of shape N×3×size×size in [0, 1], on
 the CPU. Those that presize use the same side, `--ratio` times the size; `datablock 2x` uses twice the size, as is
@@ -6,7 +6,7 @@ customary (and as chapter 1 does). Each measurement has a process of its own, so
 loaders take turns, so that the noise of a shared machine hits all of them alike. Kornia is no part of the course (`pip install kornia` brings it); without it, its rows are missing.
 
 Does everything run? `python -m bench.loaders --sizes 64 --seconds 1 --repeats 1 --results check.json` tells it within
-a minute, and leaves results/loaders.json as it is."""
+a minute, and leaves results/benchmarks/loaders.json as it is."""
 import argparse
 import json
 import os
@@ -27,7 +27,7 @@ from time import perf_counter
 import psutil
 
 from bench.common import RESULTS, write
-from sotatrain.machine import processor
+from sotatrain.core.machine import processor
 
 # Libraries are imported where they are used: a loader's memory should not include the libraries of the others.
 
@@ -193,7 +193,7 @@ def in_its_own_process(cache, **job):
 
 def take_turns(path, sizes, loaders, ratio, seconds, repeats):
     "All measurements, one after the other, with a cache of their own on the disk of the reader's."
-    from sotatrain.cache import cache_folder
+    from sotatrain.core.cache import cache_folder
     cache_folder().mkdir(parents=True, exist_ok=True)
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix='bench-', dir=cache_folder()) as cache:

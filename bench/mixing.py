@@ -1,4 +1,4 @@
-"""What Mixup and label smoothing add to a training step: `python -m bench.mixing` prints a table and writes results/mixing.json.
+"""What Mixup and label smoothing add to a training step: `python -m bench.mixing` prints a table and writes results/benchmarks/mixing.json.
 
 The same network and the same batches, which are there already; the pairs of callback and loss take turns, so that the
 noise of a shared machine hits all alike, and each round gives a ratio to the plain step of the same round. What is added
@@ -14,7 +14,7 @@ from fastai.vision.all import CrossEntropyLossFlat, LabelSmoothingCrossEntropyFl
 from bench.common import RESULTS, write
 from bench.steps import compared, ready_batches, row_text, step_seconds
 from sotatrain.learner import has_bf16, make_learner
-from sotatrain.machine import conditions
+from sotatrain.core.machine import conditions
 from sotatrain.mixup import CutMix, MixUp
 from sotatrain.smoothing import LabelSmoothingCrossEntropy
 

@@ -1,4 +1,4 @@
-"""Test-time augmentation beside fastai's: `python -m bench.tta --data DIR` prints a table and writes results/tta.json.
+"""Test-time augmentation beside fastai's: `python -m bench.tta --data DIR` prints a table and writes results/benchmarks/tta.json.
 
 For each seed a network is trained (in stages, up to 128 px), and two learners get its weights: ours, as `make_learner`
 makes it, and a plain one of fastai's on a `DataBlock`. Both predict the validation pictures with four random views;
@@ -16,11 +16,11 @@ from fastai.vision.all import CrossEntropyLossFlat, Learner, accuracy
 
 from bench.common import RESULTS, write
 from bench.steps import timed
-from sotatrain.cache import cache_folder
+from sotatrain.core.cache import cache_folder
 from sotatrain.data import datablock_dls, dataset
 from sotatrain.experiment import Recipe, learner_of, paired_difference, trained_learner
 from sotatrain.learner import has_bf16, make_model
-from sotatrain.machine import conditions
+from sotatrain.core.machine import conditions
 from sotatrain.tta import calibration_error, tta
 
 SIZE, BS, N = 128, 64, 4

@@ -2,8 +2,8 @@
 
 Modules:
 
-- `sotatrain.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
-- `sotatrain.doodlenette`: Doodlenette: the ten classes of Imagenette drawn by code, for readers without a network.
+- `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
+- `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
 - `sotatrain.experiment.store`: Measured runs as files: one JSON file for each run, `<results>/<experiment>/<recipe>-seed<n>.json`."""
 
 __version__ = "0.0.1"

@@ -48,7 +48,7 @@ def _parser():
     compare.add_argument('recipes', nargs='+', metavar='RECIPE', help='JSON files; the first is what the others are compared with')
     compare.add_argument('--seeds', type=int, default=3, metavar='N', help='runs of each, from seeds 0 to N-1 (default: 3)')
     compare.add_argument('--name', required=True, help='name of the experiment; its runs are kept in RESULTS/NAME/')
-    compare.add_argument('--results', type=Path, help="folder (default: $SOTATRAIN_RESULTS, a checkout's results/, or ./results)")
+    compare.add_argument('--results', type=Path, help="folder (default: $SOTATRAIN_RESULTS, or results/experiments/)")
     _run_options(compare)
     show = _command(commands, 'show', _show, 'show a measured comparison, or list all')
     show.add_argument('name', nargs='?', help='an experiment')

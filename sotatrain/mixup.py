@@ -10,7 +10,7 @@ import random
 
 from fastai.vision.all import *
 
-from .checks import choice, number, positive
+from .core.checks import choice, number, positive
 
 # %% ../nbs/07_mixup.ipynb #2858acb4
 def one_hot(

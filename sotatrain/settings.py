@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from math import inf
 from pathlib import Path
 
-from .machine import explain_out_of_memory
+from .core.machine import explain_out_of_memory
 
 __all__ = ['Settings', 'load', 'profiles', 'settings_file']
 

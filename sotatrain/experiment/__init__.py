@@ -3,4 +3,4 @@ from .recipe import *
 from .store import Run, experiments, load_runs, results_folder
 from .comparison import *
 from .training import *
-from .watch import Watch
+from ..core.watch import Watch

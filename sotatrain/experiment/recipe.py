@@ -6,24 +6,15 @@ from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from functools import lru_cache, partial
 
-from fastai.vision.all import Callback, Learner, Transform, nn
+from fastai.vision.all import Callback, Transform, nn
 from fastai.losses import BaseLoss
 
-from ..checks import choice, number, optional, positive, whole
+from ..core.checks import choice, number, optional, positive, whole
 from ..presize import Augment
+from ..resizing import SCHEDULES, check_schedule
+from ..tta import check_tta
 
 __all__ = ['Recipe']
-
-def _fine_tune(learn, epochs, lr, cbs=None):
-    "fastai's `fine_tune`; the epoch that it adds is counted as one of `epochs`."
-    learn.fine_tune(epochs - 1, lr, cbs=cbs)
-
-SCHEDULES = {'one_cycle': Learner.fit_one_cycle, 'flat_cos': Learner.fit_flat_cos, 'constant': Learner.fit, 'fine_tune': _fine_tune}
-
-def check_schedule(schedule, epochs):
-    "Raises `ValueError` for a schedule that there is not, or that does not fit into so few epochs."
-    choice(SCHEDULES, 'schedule', schedule)
-    if schedule == 'fine_tune' and epochs < 2: raise ValueError(f"epochs={epochs}: fine_tune needs 2 or more, because its first one is a fit of its own")
 
 LOADERS = 'presized', 'datablock'
 ONE_STAGE = dict(size=128, epochs=5, bs=64, lr=3e-3)
@@ -205,7 +196,6 @@ def _parameters_of(function, name, value):
     _check_json(name, value)
 
 def _check_tta(name, value):
-    from ..tta import check_tta  # a later chapter's, which builds on this package
     _parameters_of(check_tta, name, value)
     check_tta(**value)
 

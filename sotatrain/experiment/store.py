@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..cache import write_whole
+from ..core.cache import write_whole
 from .recipe import Recipe
 
 __all__ = ['Run', 'results_folder', 'experiments', 'load_runs']
@@ -42,10 +42,12 @@ class Run:
 
 
 def results_folder() -> Path:
-    "Where results are kept: the environment variable `SOTATRAIN_RESULTS`, a checkout's results/, or one in the working directory."
+    """Where experiments are kept: the environment variable `SOTATRAIN_RESULTS`; without it results/experiments/, of a checkout or
+    of the working directory."""
     if os.environ.get('SOTATRAIN_RESULTS'): return Path(os.environ['SOTATRAIN_RESULTS']).expanduser()
     checkout = _PACKAGE.parent
-    return checkout/'results' if (checkout/'pyproject.toml').exists() else Path('results').absolute()
+    results = checkout/'results' if (checkout/'pyproject.toml').exists() else Path('results').absolute()
+    return results/'experiments'
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -62,7 +64,7 @@ def load_runs(
     folder: Path = None,  # `results_folder()` if not given; what the package brings is looked up after it
 ) -> list:                # of `Run`, in the order of the comparison; empty if nothing was measured
     "The finished runs of an experiment. Raises `ValueError` for a file that is damaged, or of a newer version."
-    places = [Path(folder)] if folder else [results_folder(), _PACKAGE/'results']
+    places = [Path(folder)] if folder else [results_folder(), _PACKAGE/'results'/'experiments']
     files = next((files for place in places if (files := [*(place/experiment).glob('*.json')])), [])
     return sorted(map(read, files), key=lambda run: (run.position, run.recipe.name, run.seed))
 

@@ -4,16 +4,18 @@ from pathlib import Path
 
 from fastai.vision.all import Learner
 
-from ..bars import Bar
+from ..core.bars import Bar
 from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
 from ..learner import Diverged, has_bf16, make_learner, seeded
-from ..machine import conditions
+from ..core.machine import conditions
+from ..core.watch import Watch
 from ..presize import Augment, get_dls
+from ..resizing import Stage, fit_progressive
+from ..tta import calibration_error, tta
 from . import store
 from .comparison import Comparison
 from .recipe import Recipe
 from .store import Run
-from .watch import Watch
 
 __all__ = ['learner_of', 'trained_learner', 'train', 'compare']
 
@@ -159,10 +161,7 @@ class _Training:
         with self.learn.no_bar(): return Run(**about, **_quality(self.learn, recipe), **self.watch.totals())
 
 
-# The modules of chapters 5 and 6 build on this package: so they are loaded when they are needed.
-
 def _fit(learn, recipe, data, watch):
-    from ..resizing import Stage, fit_progressive
     data = iter(data)
     stages = [Stage(**{'schedule': recipe.schedule} | stage) for stage in recipe.all_stages]
     fit_progressive(learn, lambda size, bs: next(data), stages, watch=watch)
@@ -170,7 +169,6 @@ def _fit(learn, recipe, data, watch):
 
 def _quality(learn, recipe):
     "How good the final predictions are."
-    from ..tta import calibration_error, tta
     p, targets = learn.get_preds() if recipe.loader == 'datablock' else tta(learn, **({'n': 0} if recipe.tta is None else recipe.tta))
     return dict(accuracy=_round((p.argmax(-1) == targets).float().mean()), calibration_error=_round(calibration_error(p, targets)))
 

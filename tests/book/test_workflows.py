@@ -11,7 +11,7 @@ import yaml
 
 from tools import regression
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT/'.github'/'workflows').glob('*.yml'))
 
 
@@ -43,7 +43,7 @@ def test_the_oldest_and_the_newest_python_are_tested():
 
 # --- the comparison
 
-STORED = ROOT/'results'/'tta-64'
+STORED = ROOT/'results'/'experiments'/'tta-64'
 
 def fresh(folder, change=lambda run: None, recipe='plain'):
     "Results like the stored ones of one recipe, changed."
@@ -60,26 +60,26 @@ def lower(points): return lambda run: run.update(accuracy=run['accuracy'] - poin
 
 @pytest.mark.parametrize('points,code,word', [(0, 0, 'ok'), (-5, 0, 'ok'), (1, 0, 'ok'), (5, 1, 'fallen')])
 def test_a_fallen_accuracy_is_noticed(tmp_path, capsys, points, code, word):
-    assert regression.main([str(ROOT/'results'), str(fresh(tmp_path, lower(points)))]) == code
+    assert regression.main([str(ROOT/'results'/'experiments'), str(fresh(tmp_path, lower(points)))]) == code
     shown = capsys.readouterr().out
     assert f'| {word} |' in shown and shown.count('\n') == 3 and '76.8' in shown
 
 
 def test_the_limit_is_three_standard_deviations(tmp_path):
-    check, = regression.compare(ROOT/'results', fresh(tmp_path))
+    check, = regression.compare(ROOT/'results'/'experiments', fresh(tmp_path))
     assert check.sd == pytest.approx((.768*.232/3925)**.5, rel=.02)  # larger than the .4 points over the seeds
     for factor, fallen in ((2.9, False), (3.1, True)): assert check._replace(fresh=check.stored - factor*check.sd).fallen == fallen
 
 
 def test_a_failed_run_is_a_fall(tmp_path, capsys):
-    assert regression.main([str(ROOT/'results'), str(fresh(tmp_path, lambda run: run.update(error='the loss is nan', accuracy=None)))]) == 1
+    assert regression.main([str(ROOT/'results'/'experiments'), str(fresh(tmp_path, lambda run: run.update(error='the loss is nan', accuracy=None)))]) == 1
     assert 'the loss is nan' in capsys.readouterr().out
 
 
 def test_what_was_never_stored_cannot_fall(tmp_path, capsys):
     shutil.copytree(STORED, tmp_path/'new experiment')
-    assert regression.main([str(ROOT/'results'), str(tmp_path)]) == 0 and capsys.readouterr().out.count('| not stored yet |') == 8
+    assert regression.main([str(ROOT/'results'/'experiments'), str(tmp_path)]) == 0 and capsys.readouterr().out.count('| not stored yet |') == 8
 
 
 def test_nothing_to_compare_is_said(tmp_path):
-    with pytest.raises(SystemExit, match='no measured runs'): regression.main([str(ROOT/'results'), str(tmp_path)])
+    with pytest.raises(SystemExit, match='no measured runs'): regression.main([str(ROOT/'results'/'experiments'), str(tmp_path)])

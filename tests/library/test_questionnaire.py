@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sotatrain import questionnaire
-from sotatrain.patience import TimeIsUp, with_patience
+from sotatrain.core.patience import TimeIsUp, with_patience
 from sotatrain.questionnaire import *
 
 EVERY = list(registry().values())

@@ -14,7 +14,8 @@ import pytest
 from sotatrain.experiment import paired_difference, stored_results
 from tools.course import is_bare_object
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT/'results'/'benchmarks'
 BIN = Path(sys.executable).parent
 NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
 
@@ -100,7 +101,7 @@ def wheel(tmp_path_factory):
 def test_wheel_carries_the_settings_and_the_measured_comparisons(wheel):
     with zipfile.ZipFile(wheel) as z:
         assert z.read('sotatrain/settings.ini') == (ROOT/'settings.ini').read_bytes()
-        for file in ROOT.glob('results/*/*.json'): assert z.read(f'sotatrain/{file.relative_to(ROOT).as_posix()}') == file.read_bytes()
+        for file in ROOT.glob('results/experiments/*/*.json'): assert z.read(f'sotatrain/{file.relative_to(ROOT).as_posix()}') == file.read_bytes()
         assert not [n for n in z.namelist() if n.startswith(('tests', 'tools', 'nbs', 'results'))]
 
 
@@ -118,7 +119,7 @@ import sotatrain
 print()
 print(sotatrain.__file__)
 print(settings.load().profile, settings.settings_file())
-print(stored_results('imagenette-64').rows[0].name)
+print(stored_results('learner-64').rows[0].name)
 print(doodlenette(n_train=10, n_val=10, progress=False))
 '''
 
@@ -140,7 +141,7 @@ def test_importing_the_package_is_cheap():
 
 
 def test_appendix_quotes_the_measured_difficulty():
-    measured = json.loads((ROOT/'results'/'doodlenette.json').read_text())
+    measured = json.loads((BENCHMARKS/'doodlenette.json').read_text())
     appendix = (ROOT/'nbs'/'A1_doodlenette.ipynb').read_text()
     accuracies = [run['accuracy'] for run in measured['runs']]
     assert len(accuracies) >= 3 and all(.7 <= a <= .9 for a in accuracies)
@@ -149,23 +150,23 @@ def test_appendix_quotes_the_measured_difficulty():
 
 
 def test_chapter_1_quotes_the_measured_leak():
-    measured = json.loads((ROOT/'results'/'leak.json').read_text())
-    chapter = (ROOT/'nbs'/'01_imagenette.ipynb').read_text()
+    measured = json.loads((BENCHMARKS/'leak.json').read_text())
+    chapter = (ROOT/'nbs'/'01_data.ipynb').read_text()
     assert len(measured['runs']) >= 3 and measured['pictures'] == 13394 and measured['date'] in chapter
     for column in ('seen', 'unseen'): assert ' | '.join(f'{run[column]:.1%}' for run in measured['runs']) in chapter
 
 
 def test_chapter_2_quotes_the_measured_loaders():
-    measured = json.loads((ROOT/'results'/'loaders.json').read_text())
-    chapter = (ROOT/'nbs'/'02_presizing.ipynb').read_text()
+    measured = json.loads((BENCHMARKS/'loaders.json').read_text())
+    chapter = (ROOT/'nbs'/'02_presize.ipynb').read_text()
     assert measured['date'] in chapter and measured['images'] == 13394
     for row in measured['rows']:
         if row['loader'] != 'sotatrain cold': assert f"{row['images_per_second']:,.0f} ({row['times_datablock']:.1f})" in chapter
 
 
 def test_chapter_2_quotes_the_measured_accuracies():
-    chapter = (ROOT/'nbs'/'02_presizing.ipynb').read_text()
-    ours, theirs = stored_results('imagenette-64', 'baseline', 'DataBlock').rows
+    chapter = (ROOT/'nbs'/'02_presize.ipynb').read_text()
+    ours, theirs = stored_results('learner-64', 'baseline', 'DataBlock').rows
     for row in (ours, theirs): assert f'{row.mean:.1f} ± {row.sd:.1f} %' in chapter and row.n >= 3
     low, high = (f'{-end:+.1f}'.replace('-', '−') for end in (theirs.difference.high, theirs.difference.low))
     assert f'between {low} and {high} points' in chapter and theirs.difference.verdict == 'no difference shown'
@@ -181,13 +182,13 @@ def test_stored_comparisons_are_shown_as_they_are(path):
 
 
 def test_chapter_3_says_what_was_measured():
-    rows = {row.name: row for row in stored_results('rates-32').rows}
+    rows = {row.name: row for row in stored_results('learner-rates-32').rows}
     assert rows['rate 0.0006'].difference.high < -15 and rows['rate 0.002'].difference.verdict == 'hurts'
     assert all(row.n >= 3 for row in rows.values())
 
 
 def test_chapter_5_says_what_was_measured():
-    rows = {row.name: row for row in stored_results('progressive-64').rows}
+    rows = {row.name: row for row in stored_results('resizing-64').rows}
     assert {name: row.difference.verdict for name, row in rows.items() if row.difference} == {
         '32 px': 'hurts', 'stages': 'helps', 'growing': 'no difference shown', 'stages, fine_tune': 'no difference shown'}
     assert rows['growing'].mean == max(row.mean for row in rows.values())
@@ -219,8 +220,8 @@ def test_chapter_6_says_what_was_measured():
 
 
 def test_chapter_6_quotes_the_measured_time():
-    rows = json.loads((ROOT/'results'/'tta.json').read_text())['rows']
-    chapter = (ROOT/'nbs'/'06_test_time_augmentation.ipynb').read_text()
+    rows = json.loads((BENCHMARKS/'tta.json').read_text())['rows']
+    chapter = (ROOT/'nbs'/'06_tta.ipynb').read_text()
     def ratio(a, b): return statistics.median(x / y for row in rows for x, y in zip(row['seconds'][a], row['seconds'][b]))
     for way in rows[0]['seconds']:
         assert '| ' + ', '.join(f"{sum(row['seconds'][way]):.0f}" for row in rows) + ' |' in chapter
@@ -233,7 +234,7 @@ def test_chapter_6_quotes_the_measured_time():
 
 
 def test_chapters_3_and_5_quote_the_measured_steps():
-    tables = {table['size']: {row['name']: row for row in table['rows']} for table in json.loads((ROOT/'results'/'learner.json').read_text())['tables']}
+    tables = {table['size']: {row['name']: row for row in table['rows']} for table in json.loads((BENCHMARKS/'learner.json').read_text())['tables']}
     chapter = {n: next(ROOT.glob(f'nbs/{n}_*.ipynb')).read_text() for n in ('03', '05')}
     ours = {size: f"{rows['make_learner']['ratio']:.2f}" for size, rows in tables.items()}
     assert f"takes {ours[32]} of the time of fastai's defaults at 32 px, and {ours[64]} at 64 px" in chapter['03']
@@ -292,7 +293,7 @@ def test_chapters_7_and_8_say_what_was_measured():
 
 
 def test_chapter_11_says_what_the_variants_gave():
-    chapter = next(ROOT.glob('nbs/11_*.ipynb')).read_text()
+    chapter = next(ROOT.glob('nbs/12_*.ipynb')).read_text()
     comparison = stored_results('soft-targets', 'Mixup', 'CutMix', 'ManifoldMixUp', 'MixOne')
     d = {row.name: row.difference for row in comparison.rows[1:]}
     assert {x.verdict for x in d.values()} == {'no difference shown'} and {x.n for x in d.values()} == {3}
@@ -304,13 +305,13 @@ def test_chapter_11_says_what_the_variants_gave():
 
 
 def test_the_readme_quotes_the_measured_import():
-    rounds = json.loads((ROOT/'results'/'imports.json').read_text())['rounds']
+    rounds = json.loads((BENCHMARKS/'imports.json').read_text())['rounds']
     fastai, *ours = (statistics.median(row['seconds'] for row in rows) for rows in zip(*rounds))
     assert sum(ours) <= .3 and f"Its import takes {sum(ours):.1f} s, after fastai's {fastai:.0f}" in (ROOT/'README.md').read_text()
 
 
 def test_chapter_7_quotes_the_measured_cost():
-    measured = json.loads((ROOT/'results'/'mixing.json').read_text())
+    measured = json.loads((BENCHMARKS/'mixing.json').read_text())
     rows, chapter = {row['name']: row for row in measured['rows']}, next(ROOT.glob('nbs/07_*.ipynb')).read_text()
     plain = rows['plain']['milliseconds']
     def quoted(name): return f"{rows[name]['added_milliseconds']:.1f} ms ({100*rows[name]['added_milliseconds']/plain:.1f} %)"

@@ -8,7 +8,7 @@ from fastai.vision.all import (Callback, CancelBatchException, CancelEpochExcept
                                parent_label, partial)
 
 from sotatrain.data import datablock_dls
-from sotatrain.experiment import Watch
+from sotatrain.core.watch import Watch
 from sotatrain.learner import Diverged, make_learner, saved_gigabytes
 from sotatrain.normalize import CheckNormalize, Normalize, normalization
 from sotatrain.presize import get_dls

@@ -182,7 +182,7 @@ def test_the_learning_rate_finder_may_diverge(dls):
 
 def test_quietly_shows_the_time_left_and_leaves_nothing(dls, monkeypatch):
     steps = []
-    monkeypatch.setattr('sotatrain.bars.progress_bar', lambda total, **kwargs: Bar(total, steps))
+    monkeypatch.setattr('sotatrain.core.bars.progress_bar', lambda total, **kwargs: Bar(total, steps))
     learn = make_learner(dls, 'xresnet18', seed=0)
     before = {type(cb) for cb in learn.cbs}
     with quietly(learn) as inside:
@@ -194,7 +194,7 @@ def test_quietly_shows_the_time_left_and_leaves_nothing(dls, monkeypatch):
 @pytest.mark.parametrize('error', [KeyboardInterrupt, CancelFitException])
 def test_the_bar_goes_when_a_training_ends_early(dls, monkeypatch, error):
     steps = []
-    monkeypatch.setattr('sotatrain.bars.progress_bar', lambda total, **kwargs: Bar(total, steps))
+    monkeypatch.setattr('sotatrain.core.bars.progress_bar', lambda total, **kwargs: Bar(total, steps))
     class Stop(Callback):
         def after_loss(self): raise error
     learn = make_learner(dls, 'xresnet18', seed=0, cbs=Stop())

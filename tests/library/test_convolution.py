@@ -9,8 +9,8 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from sotatrain import convolution
-from sotatrain.convolution import SmallMapConv2d, quicken
+from sotatrain.core import convolution
+from sotatrain.core.convolution import SmallMapConv2d, quicken
 from sotatrain.learner import make_model
 
 

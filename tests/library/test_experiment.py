@@ -21,7 +21,7 @@ from sotatrain.cli import main as cli
 from sotatrain.experiment import *
 from sotatrain.experiment import store, training
 from sotatrain.learner import Diverged
-from sotatrain.machine import conditions
+from sotatrain.core.machine import conditions
 from sotatrain.tta import tta
 from tests.networks import Net
 
@@ -255,7 +255,7 @@ def test_half_a_file_is_an_error(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr('sotatrain.cache.os.replace', lambda *a: (_ for _ in ()).throw(OSError('disk full')))
+    monkeypatch.setattr('sotatrain.core.cache.os.replace', lambda *a: (_ for _ in ()).throw(OSError('disk full')))
     with pytest.raises(OSError): store.write(fake_run(), tmp_path/'run.json')
     assert not [*tmp_path.iterdir()]
 
@@ -377,7 +377,7 @@ def test_a_run_can_be_exported(recipes, tiny_network, tmp_path):
 
 def test_tta_without_parameters_is_tta_with_its_defaults(recipes, tiny_network, monkeypatch):
     asked = []
-    monkeypatch.setattr('sotatrain.tta.tta', lambda learn, **options: (asked.append(options), tta(learn, n=0))[1])
+    monkeypatch.setattr('sotatrain.experiment.training.tta', lambda learn, **options: (asked.append(options), tta(learn, n=0))[1])
     for options in (None, {}, {'n': 2}): train(replace(recipes[0], tta=options), progress=False)
     assert asked == [{'n': 0}, {}, {'n': 2}]
 

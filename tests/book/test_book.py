@@ -12,12 +12,12 @@ import yaml
 
 import sotatrain
 from sotatrain.questionnaire import question
-from tools import pages, readme
+from tools import pages, tables
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NBS = ROOT/'nbs'
 NOTEBOOKS = pages.notebooks(NBS)
 CHAPTERS = [path for path in NOTEBOOKS if path.stem != 'index']
@@ -104,10 +104,10 @@ README = (ROOT/'README.md').read_text(encoding='utf-8')
 
 @pytest.mark.parametrize('table', ['chapters', 'results'])
 def test_readme_and_preface_show_the_same_tables_as_the_notebooks_and_the_stored_runs(table):
-    preface, = (cell.source for cell in cells(readme.PREFACE, 'markdown') if f'<!-- {table}:' in cell.source)
+    preface, = (cell.source for cell in cells(tables.PREFACE, 'markdown') if f'<!-- {table}:' in cell.source)
     for text, nbs in ((README, 'nbs/'), (preface, '')):
-        assert text == readme.renewed(text, nbs) and getattr(readme, table)(nbs) in text
-    assert getattr(readme, table)('').count('\n') >= 8
+        assert text == tables.renewed(text, nbs) and getattr(tables, table)(nbs) in text
+    assert getattr(tables, table)('').count('\n') >= 8
 
 
 def test_the_readme_links_to_what_exists():

@@ -1,6 +1,6 @@
 """The tables in the README and in the preface: the chapters, from their first lines, and the results, from the stored runs.
 
-`python -m tools.readme` renews them. In the text they stand between `<!-- name: … -->` and `<!-- /name -->`."""
+`python -m tools.tables` renews them. In the text they stand between `<!-- name: … -->` and `<!-- /name -->`."""
 import re
 from pathlib import Path
 
@@ -11,21 +11,21 @@ from tools import pages
 
 ROOT = Path(__file__).resolve().parent.parent
 README, PREFACE = ROOT/'README.md', ROOT/'nbs'/'index.ipynb'
-TABLE = re.compile(r'(<!-- (\w+): python -m tools.readme -->).*?(<!-- /\2 -->)', re.S)
+TABLE = re.compile(r'(<!-- (\w+): python -m tools.tables -->).*?(<!-- /\2 -->)', re.S)
 
 ROWS = [  # technique, chapter, experiment, what it is compared with, recipe
-    ('decode once, crop many times', '02_presizing', 'imagenette-64', 'DataBlock', 'baseline'),
-    ('normalization', '04_normalization', 'imagenette-64', 'baseline', 'normalized'),
-    ('progressive resizing in stages, equal time', '05_progressive_resizing', 'progressive-64', '64 px', 'stages'),
-    ('a size that grows, equal time', '05_progressive_resizing', 'progressive-64', '64 px', 'growing'),
-    ('test-time augmentation: flip', '06_test_time_augmentation', 'tta-64', 'plain', 'flip'),
-    ('test-time augmentation: 8 random views', '06_test_time_augmentation', 'tta-64', 'plain', 'random 8'),
-    ('test-time augmentation: five crops', '06_test_time_augmentation', 'tta-64', 'plain', 'five_crop'),
+    ('decode once, crop many times', '02_presize', 'learner-64', 'DataBlock', 'baseline'),
+    ('normalization', '04_normalize', 'learner-64', 'baseline', 'normalized'),
+    ('progressive resizing in stages, equal time', '05_resizing', 'resizing-64', '64 px', 'stages'),
+    ('a size that grows, equal time', '05_resizing', 'resizing-64', '64 px', 'growing'),
+    ('test-time augmentation: flip', '06_tta', 'tta-64', 'plain', 'flip'),
+    ('test-time augmentation: 8 random views', '06_tta', 'tta-64', 'plain', 'random 8'),
+    ('test-time augmentation: five crops', '06_tta', 'tta-64', 'plain', 'five_crop'),
     ('Mixup', '07_mixup', 'soft-targets', 'plain', 'Mixup'),
     ('Mixup, 25 % wrong labels', '07_mixup', 'soft-targets', 'plain, 25 wrong', 'Mixup, 25 wrong'),
-    ('label smoothing', '08_label_smoothing', 'soft-targets', 'plain', 'smoothing'),
-    ('label smoothing, long training', '08_label_smoothing', 'soft-targets', 'plain, 60 epochs', 'smoothing, 60 epochs'),
-    ('label smoothing, 25 % wrong labels', '08_label_smoothing', 'soft-targets', 'plain, 25 wrong', 'smoothing, 25 wrong'),
+    ('label smoothing', '08_smoothing', 'soft-targets', 'plain', 'smoothing'),
+    ('label smoothing, long training', '08_smoothing', 'soft-targets', 'plain, 60 epochs', 'smoothing, 60 epochs'),
+    ('label smoothing, 25 % wrong labels', '08_smoothing', 'soft-targets', 'plain, 25 wrong', 'smoothing, 25 wrong'),
 ]
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sotatrain import doodlenette as module
+from sotatrain.doodlenette import dataset as module
 from sotatrain.doodlenette import CLASSES, doodlenette, draw, portrait
 
-ROOT = Path(module.__file__).resolve().parents[1]
+ROOT = Path(module.__file__).resolve().parents[2]
 SMALL = dict(n_train=20, n_val=10, progress=False)
 
 

@@ -1,16 +1,7 @@
-"""Doodlenette: the ten classes of Imagenette drawn by code, for readers without a network.
+"""A picture of Doodlenette, composed as a photograph is, and a data set of them.
 
-Every picture is a small scene composed as a photograph is: a place, some clutter, an object of
-one of the ten classes, sometimes something in front of it, and the faults of a camera.  There are
-three layers, each built on the one above it:
-
-* `drawing.pen` fills polygons, in coordinates that travel with the object being drawn;
-* in `drawing`, props, objects and places are short functions that take a pen and a random generator;
-* `draw` composes one picture, and `doodlenette` writes a whole data set of them to disk.
-
-    >>> path = doodlenette()        # the first call draws 3000 pictures, the next ones return at once
-    >>> draw('church', seed=1)      # one picture
-    >>> portrait('church')          # a clean one, fit for a book cover
+Every picture is a small scene: a place, some clutter, an object of one of the ten classes, sometimes
+something in front of it, and the faults of a camera.
 
 In every drawing x grows to the right and y grows *downward*, as the rows of an image do.  An object
 fills about [-1, 1] in both directions, whatever its size in pixels.
@@ -22,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .cache import cache_folder, new_folder
-from .drawing.pen import Pen, chance, pick
-from .drawing.props import IN_FRONT
-from .drawing.objects import (
+from ..core.cache import cache_folder, new_folder
+from .pen import Pen, chance, pick
+from .props import IN_FRONT
+from .objects import (
     cassette_player, chain_saw, church, french_horn, garbage_truck, gas_pump, golf_ball, hands, parachute, springer,
     tench)
-from .drawing.places import curtain, forest, haze, lake, meadow, open_sky, room, station, street, underwater, workshop
+from .places import curtain, forest, haze, lake, meadow, open_sky, room, station, street, underwater, workshop
 
 __all__ = ['CLASSES', 'draw', 'portrait', 'doodlenette']
 
@@ -304,7 +295,7 @@ def _draw_in_processes(folder, recipe, workers):
     """Draw in `workers` new Python processes, and yield after each picture.
 
     All of them write to one pipe, a line for each picture.  It ends when the last of them does, and
-    breaks when this process dies, which ends them too.  They run this module, and not the caller's
+    breaks when this process dies, which ends them too.  They run this package, and not the caller's
     script: hence neither a script nor a notebook has to protect itself from being run again.
     """
     source, sink = os.pipe()
@@ -322,7 +313,7 @@ def _draw_in_processes(folder, recipe, workers):
 
 def _start(folder, recipe, worker, workers, stdout, stderr):
     "Start the process that draws share number `worker`."
-    package = Path(__file__).resolve().parents[1]  # on the path, the package need not be installed
+    package = Path(__file__).resolve().parents[2]  # on the path, the package need not be installed
     python_path = os.pathsep.join([str(package), *filter(None, [os.environ.get('PYTHONPATH')])])
     order = json.dumps([str(folder), recipe, worker, workers])
     return subprocess.Popen([sys.executable, '-m', 'sotatrain.doodlenette', order], cwd=package,
@@ -342,9 +333,6 @@ def _last_lines(file, n=12):
     return ''.join(file.readlines()[-n:])
 
 
-def _main(folder, recipe, worker, workers):
+def draw_share(folder, recipe, worker, workers):
     "What a drawing process does: its share, and a line on stdout for each picture."
     for _ in _draw_share(Path(folder), recipe, worker, workers): print(flush=True)
-
-
-if __name__ == '__main__': _main(*json.loads(sys.argv[1]))

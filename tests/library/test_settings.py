@@ -120,7 +120,7 @@ def test_a_profile_of_ones_own(monkeypatch, tmp_path):
 
 
 def test_checkout_uses_the_file_at_its_top():
-    assert settings.settings_file() == Path(__file__).resolve().parent.parent/'settings.ini'
+    assert settings.settings_file() == Path(__file__).resolve().parents[2]/'settings.ini'
 
 
 def test_the_source_names_the_drawn_pictures():

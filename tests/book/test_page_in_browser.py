@@ -96,7 +96,7 @@ def test_hints_and_answers_are_folded(seen):
 
 # --- every page of the book, with its stored outputs, as wide as a phone
 
-NBS = Path(__file__).resolve().parent.parent/'nbs'
+NBS = Path(__file__).resolve().parents[2]/'nbs'
 PHONE = 500  # px; no headless Chromium is narrower
 LOOK = '''
   const answers = [...document.querySelectorAll('[id^=quizWrap]')].map(quiz => {

@@ -1,0 +1,7 @@
+"""A drawing process: `python -m sotatrain.doodlenette ORDER` draws one share of a data set (see `dataset`)."""
+import json
+import sys
+
+from .dataset import draw_share
+
+if __name__ == '__main__': draw_share(*json.loads(sys.argv[1]))

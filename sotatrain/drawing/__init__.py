@@ -1,1 +1,0 @@
-"""How Doodlenette is drawn: a pen, the ten objects, and the places where they stand."""
