@@ -21,6 +21,7 @@ from sotatrain.cli import main as cli
 from sotatrain.experiment import *
 from sotatrain.experiment import store, training
 from sotatrain.learner import Diverged
+from sotatrain.resizing import Stage
 from sotatrain.core.machine import conditions
 from sotatrain.tta import tta
 from tests.networks import Net
@@ -71,7 +72,7 @@ def test_a_recipe_cannot_change():
 
 
 def test_without_stages_a_recipe_is_one_stage():
-    assert Recipe().all_stages == [dict(size=128, epochs=5, bs=64, lr=3e-3)]
+    assert Recipe().all_stages == [Stage(size=128, epochs=5, bs=64, lr=3e-3)]
 
 
 def test_a_recipe_of_a_profile():

@@ -1,0 +1,26 @@
+"""Chapters 2 to 4: the baseline, and what is compared with it."""
+from dataclasses import replace
+
+from sotatrain.experiment import Recipe
+
+# Photographs at a size at which two processor cores need minutes for a run.
+SMALL = Recipe('baseline', data='imagenette', arch='xresnet18', size=64, epochs=5, bs=64, lr=6e-3)
+RATES = .006, .0006, .002, .02  # the finder's suggestion is near the lowest of these
+
+
+def _at_large_size(size):
+    "At the size of chapter 7 of fastbook: a minute a run on a large GPU, days on two cores."
+    first = Recipe(data='imagenette', arch='xresnet50', size=size, epochs=5, bs=64, lr=3e-3)
+    return [first, replace(first, name='normalized', batch_tfms={'Normalize': {}})]
+
+
+EXPERIMENTS = {
+    'learner-64': [
+        SMALL,
+        replace(SMALL, name='DataBlock', loader='datablock'),
+        replace(SMALL, name='normalized', batch_tfms={'Normalize': {}}),
+        replace(SMALL, name='fp32', bf16=False)],
+    'learner-rates-32': [
+        replace(SMALL, name=f'rate {lr}', data='doodlenette', size=32, lr=lr) for lr in RATES],
+    'learner-128': _at_large_size(128),
+    'learner-224': _at_large_size(224)}
