@@ -24,7 +24,8 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(
         prog='python -m experiments', description=__doc__.splitlines()[0])
-    parser.add_argument('names', nargs='+', choices=EXPERIMENTS, help='experiments: %(choices)s')
+    parser.add_argument(
+        'names', nargs='+', choices=EXPERIMENTS, help='experiments: %(choices)s')
     parser.add_argument(
         '--data', help="a folder with train/ and val/, instead of the recipes' data")
     parser.add_argument(
@@ -34,15 +35,15 @@ def arguments():
 
 
 def part_of(data, per_class):
-    """A folder with so many training pictures of each class, spread evenly over its files, and all
-    validation pictures."""
+    """A folder with so many training pictures of each class, spread evenly over its files, and
+    all validation pictures."""
     source, groups = dataset(data).absolute(), {}
     for file in image_files(source):
         if file.is_relative_to(source/'train'): groups.setdefault(file.parent, []).append(file)
     chosen = [file for group in groups.values() for file in spread(group, per_class)]
     part = cache_folder()/f'{source.name}-{len(chosen)}'
-    if (part/'val').resolve() != (source/'val').resolve():  # it may be of another folder of this name
-        link(source, part, chosen)
+    is_of_this_source = (part/'val').resolve() == (source/'val').resolve()
+    if not is_of_this_source: link(source, part, chosen)
     return part
 
 
@@ -57,7 +58,8 @@ def link(source, part, chosen):
         place = draft/file.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(file)
-    for other in (source/'val', *source.glob('noisy_*.csv')): (draft/other.name).symlink_to(other)
+    for other in (source/'val', *source.glob('noisy_*.csv')):
+        (draft/other.name).symlink_to(other)
     draft.replace(part)
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 from sotatrain.experiment import Recipe
 
 # Photographs at a size at which two processor cores need minutes for a run.
-SMALL = Recipe('baseline', data='imagenette', arch='xresnet18', size=64, epochs=5, bs=64, lr=6e-3)
+SMALL = Recipe(
+    'baseline', data='imagenette', arch='xresnet18', size=64, epochs=5, bs=64, lr=6e-3)
 RATES = .006, .0006, .002, .02  # the finder's suggestion is near the lowest of these
 
 

@@ -17,7 +17,8 @@ VARIANTS = {name: dict(cbs={name: {}}) for name in ('CutMix', 'ManifoldMixUp', '
 def soft_targets(first, few, many):
     "Smoothing also for `few` and for `many` epochs."
     def named(suffix, ways, **changes):
-        return [replace(first, name=name + suffix, **way, **changes) for name, way in ways.items()]
+        return [
+            replace(first, name=name + suffix, **way, **changes) for name, way in ways.items()]
     return [
         *named('', WAYS),
         *named(', 25 wrong', WAYS, noise=25),
@@ -34,6 +35,7 @@ MIDDLE = Recipe(
 
 EXPERIMENTS = {
     # Few photographs, so that many epochs are affordable, and networks memorize early.
-    'soft-targets': soft_targets(replace(SMALL, size=32, presize=40, epochs=20), few=5, many=60),
+    'soft-targets': soft_targets(
+        replace(SMALL, size=32, presize=40, epochs=20), few=5, many=60),
     'soft-targets-128': soft_targets(MIDDLE, few=5, many=80)}
 PER_CLASS = {'soft-targets': 200}

@@ -1,7 +1,7 @@
 """Chapter 5: plans of about equal time.
 
-On two cores, an epoch at 32 px takes .46 of the time of one at 64 px; on a large GPU, one at 128 px takes about a third
-of one at 224 px."""
+On two cores, an epoch at 32 px takes .46 of the time of one at 64 px; on a large GPU, one at
+128 px takes about a third of one at 224 px."""
 from dataclasses import replace
 
 from sotatrain.experiment import Recipe

@@ -16,7 +16,8 @@ WAYS = {
     'random, gmean': dict(merge='gmean')}
 
 
-def ways_to_predict(first): return [replace(first, name=name, tta=tta) for name, tta in WAYS.items()]
+def ways_to_predict(first):
+    return [replace(first, name=name, tta=tta) for name, tta in WAYS.items()]
 
 
 MIDDLE = Recipe(

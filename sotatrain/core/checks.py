@@ -1,7 +1,7 @@
 """Checks of values; each raises an error that names the value, the rule, and the way out.
 
-A rule is a function of a name and a value. A dataclass writes it beside the field, `size: int = ruled(rule=whole)`, and
-calls `check_fields(self)` in its `__post_init__`."""
+A rule is a function of a name and a value. A dataclass writes it beside the field,
+`size: int = ruled(rule=whole)`, and calls `check_fields(self)` in its `__post_init__`."""
 import dataclasses
 import json
 from difflib import get_close_matches
@@ -38,7 +38,8 @@ def text(name, value):
 
 def truth(name, value):
     "`True` or `False`."
-    if not isinstance(value, bool): raise TypeError(f"{name}={value!r}: it must be True or False")
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}={value!r}: it must be True or False")
 
 
 def choice(choices, name, value):
@@ -52,7 +53,8 @@ def storable(name, value):
     try: same = json.loads(json.dumps(value)) == value
     except (TypeError, ValueError): same = False
     if not same: raise TypeError(
-        f"{name}: {value!r} cannot be stored as JSON: use numbers, text, lists and dicts with text keys")
+        f"{name}: {value!r} cannot be stored as JSON: "
+        "use numbers, text, lists and dicts with text keys")
 
 
 def known(where, names, choices):

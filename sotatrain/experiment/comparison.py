@@ -50,10 +50,10 @@ class Row:
 
 
 class Comparison:
-    "Runs of several recipes from the same seeds; the others are compared with the first recipe."
+    "Runs of several recipes from the same seeds; all are compared with the first recipe."
     def __init__(self,
         runs: list,          # of `Run`
-        speed: bool = True,  # show seconds and images a second; without, if the machine was busy
+        speed: bool = True,  # show seconds and images a second; not if the machine was busy
     ):
         if not runs: raise ValueError("no runs: there is nothing to compare")
         self.speed = speed
@@ -134,8 +134,8 @@ class NotMeasured:
 
 def stored_results(
     experiment: str,
-    *recipes: str,        # names of those to show, the one to compare with first; all if not given
-    speed: bool = False,  # show seconds and images a second, too; not for runs of a busy machine
+    *recipes: str,        # names of those to show, the reference first; all if not given
+    speed: bool = False,  # show seconds and images a second, if the machine was not busy
     folder: Path = None,  # where experiments are kept; `results_folder()` if not given
 ) -> Comparison:
     "A measured comparison with its provenance; an object that says so if it was not measured."

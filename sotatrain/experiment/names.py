@@ -1,4 +1,4 @@
-"""What a recipe may name: callbacks, transforms, losses and optimizers of fastai, and those of the chapters."""
+"""What a recipe may name: callbacks, transforms, losses and optimizers, fastai's and the book's."""
 import inspect
 from collections.abc import Mapping
 
@@ -80,7 +80,8 @@ def things(field, specs):
         raise TypeError(f"{field}={specs!r}: write it as {{'name': {{'parameter': value}}}}")
     for name, parameters in specs.items():
         if not isinstance(parameters, Mapping): raise TypeError(
-            f"{field}: the parameters of {name} are {parameters!r}: write them as {{'parameter': value}}")
+            f"{field}: the parameters of {name} are {parameters!r}: "
+            "write them as {'parameter': value}")
         takes(find(field, name))(f'{field}, {name}', parameters)
 
 

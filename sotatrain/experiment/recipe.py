@@ -1,11 +1,21 @@
-"""A recipe: everything that decides how a run goes, but for its seed, in a form that is easy to store and to compare."""
+"""A recipe: everything that decides how a run goes but its seed, easy to store and to compare."""
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 
 from ..core.checks import (
-    check_fields, known, number, one_of, optional, positive, ruled, text, truth, whole)
+    check_fields,
+    known,
+    number,
+    one_of,
+    optional,
+    positive,
+    ruled,
+    text,
+    truth,
+    whole,
+)
 from ..presize import Augment
 from ..resizing import SCHEDULES, Stage, check_schedule
 from ..tta import check_tta
@@ -13,7 +23,7 @@ from .names import find, one_thing, takes, things
 
 __all__ = ['Recipe']
 
-STAGE = dict(size=128, epochs=5, bs=64, lr=3e-3)  # of a recipe that says nothing about its stages
+STAGE = dict(size=128, epochs=5, bs=64, lr=3e-3)  # of a recipe that says nothing about them
 
 
 def file_name(name, value):
@@ -47,12 +57,12 @@ class Recipe:
     stages: list = ruled(factory=list)           # of `Stage`, or of dicts with its fields
 
     presize: int = ruled(None, optional(whole))  # side of the stored squares, px; see `get_dls`
-    loader: str = ruled('presized', one_of('presized', 'datablock'))  # `get_dls`, `datablock_dls`
-    schedule: str = ruled('one_cycle', one_of(*SCHEDULES))  # of a stage that has none of its own
+    loader: str = ruled('presized', one_of('presized', 'datablock'))
+    schedule: str = ruled('one_cycle', one_of(*SCHEDULES))  # of stages that have none
     opt: dict = ruled(factory=lambda: {'Adam': {}}, rule=one_thing)
     wd: float = ruled(None, optional(number))    # weight decay; fastai's default if not given
     loss: dict = ruled(factory=lambda: {'CrossEntropyLossFlat': {}}, rule=one_thing)
-    noise: int = ruled(0, partial(whole, least=0))  # wrong training labels, %; see `noisy_labels`
+    noise: int = ruled(0, partial(whole, least=0))  # % wrong labels; see `noisy_labels`
     augment: dict = ruled(factory=dict, rule=takes(Augment))
     batch_tfms: dict = ruled(factory=dict, rule=things)  # transforms of batches: `Normalize`
     cbs: dict = ruled(factory=dict, rule=things)  # callbacks
@@ -79,19 +89,20 @@ class Recipe:
     def _check_no_contradiction(self):
         for name in STAGE:
             if getattr(self, name) is not None: raise ValueError(
-                f"{name}={getattr(self, name)!r} contradicts stages, which give it for each stage: "
-                "remove one of the two")
+                f"{name}={getattr(self, name)!r} contradicts stages, which give it for each stage:"
+                " remove one of the two")
 
     def _check_presize(self):
         largest = max(stage.size for stage in self.all_stages)
         if self.presize < largest: raise ValueError(
-            f"presize={self.presize} is smaller than the size {largest}: make it at least {largest}")
+            f"presize={self.presize} is smaller than the size {largest}: "
+            f"make it at least {largest}")
 
     def _check_datablock(self):
         for name, unset in dict(noise=0, augment={}, batch_tfms={}, tta=None).items():
             if getattr(self, name) != unset: raise ValueError(
-                f"{name} contradicts loader='datablock', which has labels and transforms of its own: "
-                "remove one of the two")
+                f"{name} contradicts loader='datablock', which has labels and transforms "
+                "of its own: remove one of the two")
 
     @property
     def all_stages(self) -> list:
@@ -127,8 +138,8 @@ class Recipe:
         return {k: (mine[k], theirs[k]) for k in mine if mine[k] != theirs[k]}
 
     def make(self, field: str):
-        """What a field with names stands for: an object for each name; for `loss` one, for `opt` a
-        function that makes an optimizer."""
+        """What a field with names stands for: an object for each name; for `loss` one, for `opt`
+        a function that makes an optimizer."""
         specs = getattr(self, field)
         if field == 'opt':
             (name, parameters), = specs.items()

@@ -35,9 +35,11 @@ def _number(value): return '' if math.isnan(value) else f'{value:,.0f}'
 # As text
 
 def text(comparison):
-    names, *numbers = [_aligned(column, '<>'[i > 0]) for i, column in enumerate(zip(*table(comparison)))]
-    lines = ['  '.join(line).rstrip() for line in zip(names, *numbers, _bars(comparison.rows))]
-    return '\n'.join([*lines, '', *comparison.verdicts, *textwrap.wrap(comparison.provenance, 96)])
+    names, *numbers = zip(*table(comparison))
+    columns = [_aligned(names, '<'), *(_aligned(column, '>') for column in numbers)]
+    lines = ['  '.join(line).rstrip() for line in zip(*columns, _bars(comparison.rows))]
+    source = textwrap.wrap(comparison.provenance, 96)
+    return '\n'.join([*lines, '', *comparison.verdicts, *source])
 
 
 def _aligned(column, side):
@@ -87,7 +89,9 @@ def _each(texts, joint=' and '):
     return joint.join(dict.fromkeys(texts))
 
 
-def _plan(run): return f"{run.recipe.arch}, {', then '.join(map(_stage, run.recipe.all_stages))}"
+def _plan(run):
+    stages = ', then '.join(map(_stage, run.recipe.all_stages))
+    return f'{run.recipe.arch}, {stages}'
 
 
 def _stage(stage):
@@ -109,11 +113,12 @@ def _versions(run):
 def html(comparison):
     head, *lines = table(comparison)
     verdicts = ''.join(f'<li>{escape(verdict)}</li>' for verdict in comparison.verdicts)
+    svg = f'data:image/svg+xml;base64,{_svg(comparison)}'
     return ''.join([
         f"<table><thead>{_tr('th', head)}</thead>",
         f"<tbody>{''.join(_tr('td', line) for line in lines)}</tbody></table>",
         f'<ul>{verdicts}</ul>' if verdicts else '',
-        f'<img alt="{escape(comparison.alt_text)}" src="data:image/svg+xml;base64,{_svg(comparison)}">',
+        f'<img alt="{escape(comparison.alt_text)}" src="{svg}">',
         f'<p><small>{escape(comparison.provenance)}</small></p>'])
 
 
@@ -155,7 +160,8 @@ def _draw(comparison, make_figure):
 
 def _draw_accuracies(ax, rows):
     for y, row in enumerate(rows):
-        ax.plot([*row.accuracies.values()], [y]*row.n, 'o', color=ACCURACY, alpha=.6, markersize=5)
+        accuracies = [*row.accuracies.values()]
+        ax.plot(accuracies, [y]*row.n, 'o', color=ACCURACY, alpha=.6, markersize=5)
         ax.plot(row.mean, y, '|', color=MEAN, markersize=18, markeredgewidth=2)
     ax.set_yticks(range(len(rows)), [row.name for row in rows])
     ax.set_ylim(len(rows) - .5, -.5)

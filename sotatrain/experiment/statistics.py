@@ -30,7 +30,7 @@ def paired_difference(
     reference,  # n numbers, each with the same seed (or the like) as its partner in `values`
     confidence: float = .95,
 ) -> Difference:
-    """Student's interval for the mean of `values − reference`; for a single pair it is without ends.
+    """Student's interval for the mean of `values − reference`; for one pair it is without ends.
 
     Raises `ValueError` if the two are not of equal length, or empty."""
     if not len(values) or len(values) != len(reference): raise ValueError(

@@ -1,7 +1,7 @@
-"""Measured runs as files: one JSON file for each run, `<experiment>/<slug of the recipe>-seed<n>.json`.
+"""Measured runs as files: one JSON file a run, `<experiment>/<slug of the recipe>-seed<n>.json`.
 
-A file is written in one step when its run is over, so nothing is ever half there, and processes that work on one
-experiment at the same time do not disturb each other."""
+A file is written in one step when its run is over, so nothing is ever half there, and processes
+that work on one experiment at the same time do not disturb each other."""
 import json
 import os
 import re
@@ -69,7 +69,7 @@ def experiments(
 def load_runs(
     experiment: str,
     folder: Path = None,  # `results_folder()` if not given; then what the package carries
-) -> list:                # of `Run`, in the order of the comparison; empty if nothing was measured
+) -> list:                # of `Run`, in the comparison's order; empty if nothing was measured
     "The finished runs of an experiment. Raises `ValueError` for a damaged or a newer file."
     packaged = PACKAGE/'results'/'experiments'
     places = [Path(folder)] if folder else [results_folder(), packaged]
@@ -85,7 +85,7 @@ def slug(name: str) -> str:
     plain = unicodedata.normalize('NFKD', name).encode('ascii', 'ignore').decode().lower()
     words = re.findall('[a-z0-9.]+', plain)
     if not words: raise ValueError(
-        f"name={name!r}: files are named after it, so it needs a letter from a to z, or a digit")
+        f"name={name!r}: files are named after it, so it needs a letter from a to z or a digit")
     return '-'.join(words)
 
 
@@ -105,7 +105,8 @@ def read(file: Path) -> Run:
         return Run(**{**values, 'recipe': Recipe.from_dict(values['recipe'])})
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(
-            f"{file} is no readable run ({e}). Move it away, and it will be measured again") from e
+            f"{file} is no readable run ({e}). Move it away, and it will be measured again"
+        ) from e
 
 
 def write(run: Run, file: Path):
@@ -128,10 +129,12 @@ def _in_lines(value):
     return json.dumps(value)
 
 
-def finished(recipe: Recipe, seed: int, data: dict, experiment: str, folder: Path = None) -> Run:
+def finished(
+    recipe: Recipe, seed: int, data: dict, experiment: str, folder: Path = None,
+) -> Run:
     """The stored run, or `None`.
 
-    Raises `ValueError` if what is stored under this name is another recipe, or of other data."""
+    Raises `ValueError` if what is stored under this name is another recipe or of other data."""
     file = file_of(recipe, seed, experiment, folder)
     if not file.exists(): return None
     run = read(file)

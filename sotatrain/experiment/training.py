@@ -1,4 +1,4 @@
-"""Carrying recipes out: `train` for one run, `compare` for several recipes from several seeds."""
+"""Carrying recipes out: `train` for one run, `compare` for several recipes and seeds."""
 import math
 from dataclasses import dataclass
 from itertools import groupby
@@ -44,15 +44,15 @@ def _learner(recipe, seed, dls):
 
 def _data(recipe, path, seed, device):
     "`DataLoaders` for each stage."
-    batch_tfms = recipe.make('batch_tfms')  # once: what they measure in the first stage holds for all
+    batch_tfms = recipe.make('batch_tfms')  # once: what they measure at first holds for all stages
     labels = noisy_labels(path, recipe.noise) if recipe.noise else None
 
     def make(size, bs):
         if recipe.loader == 'datablock':
             return datablock_dls(path, size, bs, presize=recipe.presize, device=device)
         return get_dls(
-            size, bs, path, presize=recipe.presize, tfms=Augment(**recipe.augment), device=device,
-            seed=seed, after_batch=batch_tfms or None, labels=labels)
+            size, bs, path, presize=recipe.presize, tfms=Augment(**recipe.augment),
+            device=device, seed=seed, after_batch=batch_tfms or None, labels=labels)
 
     return [make(stage.size, stage.bs) for stage in recipe.all_stages]
 
@@ -67,9 +67,9 @@ def train(
     progress: bool = True,  # show a progress bar
     export: Path = None,    # file for the trained learner; `load_learner` reads it
 ) -> Run:
-    """One run. A loss that diverges makes a failed `Run`; everything else that goes wrong is raised.
+    """One run. A loss that diverges makes a failed `Run`; whatever else goes wrong is raised.
 
-    Raises `FileNotFoundError`, before anything is trained, if the folder of `export` does not exist."""
+    Raises `FileNotFoundError`, before the training, if the folder of `export` does not exist."""
     if export: _check_folder(Path(export).absolute().parent, Path(export).parent)
     trained = _train_alone(recipe, seed, data, device, progress)
     run = trained.run(recipe)
@@ -84,7 +84,7 @@ def trained_learner(
     device=None,            # fastai's default if not given
     progress: bool = True,  # show a progress bar
 ) -> Learner:
-    "A `Learner` after its training, with the data of the last stage. Raises `Diverged` if its loss does."
+    "A trained `Learner`, with the data of the last stage. Raises `Diverged` if its loss does."
     trained = _train_alone(recipe, seed, data, device, progress)
     if trained.error: raise Diverged(trained.error)
     return trained.learn
@@ -147,7 +147,8 @@ def _quality(learn, recipe):
     if recipe.loader == 'datablock': p, targets = learn.get_preds()
     else: p, targets = tta(learn, **({'n': 0} if recipe.tta is None else recipe.tta))
     accuracy = (p.argmax(-1) == targets).float().mean()
-    return dict(accuracy=_round(accuracy), calibration_error=_round(calibration_error(p, targets)))
+    error = calibration_error(p, targets)
+    return dict(accuracy=_round(accuracy), calibration_error=_round(error))
 
 
 def _round(number): return round(float(number), 6)
@@ -168,9 +169,9 @@ def _steps(recipe, facts):
 # Several runs
 
 def compare(
-    recipes: list,           # of `Recipe`, each with a name of its own; the first is the reference
+    recipes: list,           # of `Recipe`, with a name for each; the first is the reference
     seeds=range(3),          # of the runs: every recipe is trained from each
-    experiment: str = None,  # keep finished runs under this name; without one nothing is written
+    experiment: str = None,  # keep finished runs under this name; nothing is kept without one
     data: Path = None,       # folder with train/ and val/; the recipes' if not given
     device=None,             # fastai's default if not given
     folder: Path = None,     # where experiments are kept; `results_folder()` if not given
@@ -178,20 +179,20 @@ def compare(
 ) -> Comparison:
     """Train each recipe from each seed, and say whether they differ.
 
-    With an `experiment`, each run is stored as soon as it is over. Called again, after Ctrl-C or
-    with more seeds, it trains only what is missing. Neighbours that differ in nothing but their TTA
-    share one training run. Raises `ValueError` if two recipes share a name, or a name for their
-    files, or a stored run is of another recipe."""
+    With an `experiment`, each run is stored as soon as it is over. Called again, after Ctrl-C
+    or with more seeds, it trains only what is missing. Neighbours that differ in nothing but
+    their TTA share one training run. Raises `ValueError` if two recipes share a name, or a
+    name for their files, or a stored run is of another recipe."""
     recipes, seeds = list(recipes), list(seeds)
     _check_distinct([recipe.name for recipe in recipes], seeds)
     paths = {recipe.data: dataset(data or recipe.data) for recipe in recipes}
     facts = {name: _facts(path) for name, path in paths.items()}
     runs = _finished(recipes, seeds, facts, experiment, folder) if experiment else {}
     missing = list(_missing(recipes, seeds, runs))
-    bar = Bar(sum(_steps(group[0], facts[group[0].data]) for _, group in missing), progress)
-    for seed, group in missing:
-        trained = _train(group[0], seed, paths[group[0].data], facts[group[0].data], device, bar)
-        for recipe in group:
+    bar = Bar(sum(_steps(first, facts[first.data]) for _, (first, *_) in missing), progress)
+    for seed, (first, *others) in missing:
+        trained = _train(first, seed, paths[first.data], facts[first.data], device, bar)
+        for recipe in (first, *others):
             run = trained.run(recipe, recipes.index(recipe))
             if experiment: store.write(run, store.file_of(recipe, seed, experiment, folder))
             runs[recipe.name, seed] = run
@@ -215,15 +216,17 @@ def _check_distinct(names, seeds):
 
 def _finished(recipes, seeds, facts, experiment, folder):
     "The stored runs, by the recipe's name and the seed."
-    stored = {
-        (recipe.name, seed): store.finished(recipe, seed, facts[recipe.data], experiment, folder)
-        for recipe in recipes for seed in seeds}
-    return {key: run for key, run in stored.items() if run}
+    runs = {}
+    for recipe in recipes:
+        for seed in seeds:
+            run = store.finished(recipe, seed, facts[recipe.data], experiment, folder)
+            if run: runs[recipe.name, seed] = run
+    return runs
 
 
 def _missing(recipes, seeds, runs):
-    """What is to be trained: a seed, and recipes that share the training run. Seed by seed, so that
-    an interruption leaves whole pairs."""
+    """What is to be trained: a seed, and recipes that share the training run. Seed by seed, so
+    that an interruption leaves whole pairs."""
     groups = [list(group) for _, group in groupby(recipes, _training_of)]
     for seed in seeds:
         for group in groups:
