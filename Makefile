@@ -13,13 +13,14 @@ export GOMP_SPINCOUNT := 10000
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 17179869184
 
-.PHONY: course test lab outputs bench book rehearsal lock clean
+.PHONY: course test lab outputs numbers bench book rehearsal lock clean
 .DELETE_ON_ERROR:
 
 course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
 	@$(BIN)/python -m tools.course --profile "$(PROFILE)" --data "$(DATA)" --chapters "$(CHAPTERS)"
 
-test: .venv/ready  ## the library's tests, then every notebook at the smoke profile
+test: .venv/ready  ## style, the library's tests, then every notebook at the smoke profile
+	$(BIN)/ruff check -q
 	$(BIN)/pytest -q tests
 	SOTATRAIN_PROFILE=smoke SOTATRAIN_DATA= $(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider nbs
 
@@ -30,7 +31,10 @@ lab: .venv/ready  ## read and run the book in JupyterLab; takes PROFILE and DATA
 outputs: .venv/ready  ## run the book at the cpu profile and store what it shows in nbs/
 	@SOTATRAIN_DATA= $(BIN)/python -m tools.course --store --profile cpu --chapters "$(CHAPTERS)"
 
-bench: .venv/ready  ## measure, and write results/: BENCH="loaders" DATA=folder
+numbers: .venv/ready  ## write the numbers in the texts again, from results/
+	@$(BIN)/python -m tools.numbers
+
+bench: .venv/ready  ## measure, and write results/benchmarks/: BENCH="loaders" DATA=folder
 	$(foreach name,$(BENCH),$(BIN)/python -m bench.$(name) $(if $(and $(DATA),$(filter-out doodlenette learner mixing imports,$(name))),--data "$(DATA)") &&) true
 
 book: .venv/ready  ## the site, in _docs/; needs Quarto (https://quarto.org) 1.4 or later

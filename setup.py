@@ -1,6 +1,8 @@
-"""Everything about the package stands in pyproject.toml, but for this: the wheel carries settings.ini and the measured
-comparisons of results/, which the repository keeps at the top, where its readers look for them."""
+"""Everything about the package is in pyproject.toml, but for this: the wheel carries settings.ini
+and the measured comparisons of results/, which the repository keeps at the top, where its readers
+look for them."""
 from pathlib import Path
+
 from setuptools import setup
 from setuptools.command.build_py import build_py
 

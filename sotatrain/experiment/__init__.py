@@ -1,4 +1,4 @@
-"""How to know that a change helped: recipes, runs from several seeds, comparisons with intervals."""
+"""How to know that a change helped: recipes, runs from several seeds, intervals."""
 from ..core.watch import Watch
 from .comparison import Comparison, NotMeasured, stored_results
 from .recipe import Recipe

@@ -1,4 +1,4 @@
-"""What a recipe may name: callbacks, transforms, losses and optimizers, fastai's and the book's."""
+"""What a recipe may name: callbacks, transforms, losses, optimizers, of fastai and the book."""
 import inspect
 from collections.abc import Mapping
 

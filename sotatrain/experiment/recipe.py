@@ -1,4 +1,4 @@
-"""A recipe: everything that decides how a run goes but its seed, easy to store and to compare."""
+"""A recipe: all that decides how a run goes but its seed, easy to store and to compare."""
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -89,8 +89,8 @@ class Recipe:
     def _check_no_contradiction(self):
         for name in STAGE:
             if getattr(self, name) is not None: raise ValueError(
-                f"{name}={getattr(self, name)!r} contradicts stages, which give it for each stage:"
-                " remove one of the two")
+                f"{name}={getattr(self, name)!r} contradicts stages, which give it for each "
+                "stage: remove one of the two")
 
     def _check_presize(self):
         largest = max(stage.size for stage in self.all_stages)
@@ -138,8 +138,8 @@ class Recipe:
         return {k: (mine[k], theirs[k]) for k in mine if mine[k] != theirs[k]}
 
     def make(self, field: str):
-        """What a field with names stands for: an object for each name; for `loss` one, for `opt`
-        a function that makes an optimizer."""
+        """What a field names: an object for each name; for `loss` one, for `opt` a function that
+        makes an optimizer."""
         specs = getattr(self, field)
         if field == 'opt':
             (name, parameters), = specs.items()

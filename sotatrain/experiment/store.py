@@ -1,4 +1,4 @@
-"""Measured runs as files: one JSON file a run, `<experiment>/<slug of the recipe>-seed<n>.json`.
+"""Measured runs as files, one JSON file a run: `<experiment>/<recipe's slug>-seed<n>.json`.
 
 A file is written in one step when its run is over, so nothing is ever half there, and processes
 that work on one experiment at the same time do not disturb each other."""

@@ -44,7 +44,7 @@ def _learner(recipe, seed, dls):
 
 def _data(recipe, path, seed, device):
     "`DataLoaders` for each stage."
-    batch_tfms = recipe.make('batch_tfms')  # once: what they measure at first holds for all stages
+    batch_tfms = recipe.make('batch_tfms')  # once: what they measure holds for all stages
     labels = noisy_labels(path, recipe.noise) if recipe.noise else None
 
     def make(size, bs):
@@ -69,7 +69,7 @@ def train(
 ) -> Run:
     """One run. A loss that diverges makes a failed `Run`; whatever else goes wrong is raised.
 
-    Raises `FileNotFoundError`, before the training, if the folder of `export` does not exist."""
+    Raises `FileNotFoundError`, before it trains, if the folder of `export` does not exist."""
     if export: _check_folder(Path(export).absolute().parent, Path(export).parent)
     trained = _train_alone(recipe, seed, data, device, progress)
     run = trained.run(recipe)

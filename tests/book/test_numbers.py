@@ -1,0 +1,148 @@
+"""Numbers in prose are those in results/, and are written by `python -m tools.numbers`."""
+import json
+import re
+import shutil
+
+import nbformat
+import pytest
+
+import experiments
+from sotatrain.experiment import load_runs
+from sotatrain.experiment.comparison import by_recipe
+from tools import numbers, tables
+
+TEXTS = dict(numbers.texts())
+by_stem = dict(ids=lambda path: path.stem)
+
+
+def prose(path):
+    "The Markdown of a file, cell by cell."
+    if path.suffix == '.md': return [path.read_text(encoding='utf-8')]
+    cells = nbformat.read(path, 4).cells
+    return [cell.source for cell in cells if cell.cell_type == 'markdown']
+
+
+def written(span): return numbers.renewed(f'It is <!-- {span} -->…<!-- / -->.')
+
+
+def said(span): return re.search('-->(.*)<!--', written(span), re.S)[1]
+
+
+@pytest.mark.parametrize('path', TEXTS, **by_stem)
+def test_the_text_says_what_was_measured(path):
+    for text in prose(path): assert text == numbers.renewed(text, TEXTS[path]), 'run: make numbers'
+
+
+@pytest.mark.parametrize('path', TEXTS, **by_stem)
+def test_spans_are_whole_and_inside_a_line(path):
+    "At the beginning of a line, a comment would make the whole line HTML."
+    for text in prose(path):
+        spans = [*numbers.SPAN.finditer(text)]
+        assert text.count('<!-- / -->') == len(spans)
+        for span in spans:
+            line = text[:span.start()].rpartition('\n')[2]
+            assert span['source'] == 'table' or line.strip(), span[0]
+
+
+def test_spans_are_not_written_in_code_or_headings():
+    for path in TEXTS:
+        for text in prose(path):
+            assert not re.search('^#.*<!-- ', text, re.M)
+            assert not [code for code in text.split('```')[1::2] if '<!-- / -->' in code]
+
+
+@pytest.mark.parametrize('span,text', [
+    ('soft-targets: plain', '64.5 %'),
+    ('soft-targets: plain | sd', '64.5 ± 0.6 %'),
+    ('soft-targets: plain | bare', '64.5'),
+    ('soft-targets: plain | n', '3'),
+    ('soft-targets: plain | calibration', '12.7 %'),
+    ('soft-targets: plain → Mixup', '0.5 points (−1.7 to 2.6)'),
+    ('soft-targets: plain → Mixup | lower', '−0.5 points (−2.6 to 1.7)'),
+    ('soft-targets: plain → Mixup | signed', '+0.5 (−1.7 to +2.6)'),
+    ('soft-targets: plain → Mixup | mean', '0.5'),
+    ('soft-targets: plain → Mixup | interval', '−1.7 to 2.6'),
+    ('soft-targets: plain → Mixup | verdict', 'no difference shown'),
+    ('soft-targets: plain, 25 wrong → Mixup, 25 wrong | verdict', 'helps'),
+    ('tta-64: plain → multi_scale | verdict', 'hurts'),
+    ('tta-64: plain | hardware', 'AMD EPYC, 2 cores, fp32'),
+    ('tta-64: plain | date', '2026-11-21'),
+    ('learner: conditions.date', '2026-11-21'),
+])
+def test_shapes(span, text): assert said(span) == text
+
+
+@pytest.mark.parametrize('span', [
+    'soft-targets: plane',
+    'soft-targets: plain | maen',
+    'soft-targets: plain → Mixup | maen',
+    'nowhere: plain',
+    'loaders: images_per_second of size=128, loader=nobody | .0f',
+    'table: none',
+])
+def test_a_span_that_cannot_be_read_is_quoted(span):
+    with pytest.raises(ValueError, match='cannot be read'): written(span)
+
+
+def test_another_number_in_results_is_another_number_in_the_text(tmp_path, monkeypatch):
+    copy = tmp_path/'experiments'
+    shutil.copytree(numbers.EXPERIMENTS/'soft-targets', copy/'soft-targets')
+    monkeypatch.setattr(numbers, 'EXPERIMENTS', copy)
+    text = written('soft-targets: plain')
+    assert text == numbers.renewed(text)
+    for file in copy.glob('soft-targets/plain-seed*.json'):
+        run = json.loads(file.read_text())
+        file.write_text(json.dumps(run | {'accuracy': run['accuracy'] + .1}))
+    assert '64.5 %' in text and '74.5 %' in numbers.renewed(text)
+
+
+def test_the_command_writes_only_what_is_old(tmp_path, monkeypatch, capsys):
+    new, old = tmp_path/'new.md', tmp_path/'old.md'
+    new.write_text(written('soft-targets: plain'), encoding='utf-8')
+    old.write_text('It is <!-- soft-targets: plain -->12 %<!-- / -->.', encoding='utf-8')
+    monkeypatch.setattr(numbers, 'ROOT', tmp_path)
+    monkeypatch.setattr(numbers, 'texts', lambda: [(new, ''), (old, '')])
+    numbers.main()
+    assert capsys.readouterr().out == 'old.md\n'
+    assert old.read_text(encoding='utf-8') == new.read_text(encoding='utf-8')
+
+
+def test_readme_and_preface_show_both_tables():
+    for path in (numbers.ROOT/'README.md', numbers.ROOT/'nbs'/'index.ipynb'):
+        text = '\n'.join(prose(path))
+        for name, table in tables.TABLES.items():
+            if name in ('chapters', 'results'): assert table(TEXTS[path]) in text
+    assert all(tables.TABLES[name]('').count('\n') >= 8 for name in ('chapters', 'results'))
+
+
+# --- what the numbers come from
+
+BENCHMARKS = sorted(numbers.BENCHMARKS.glob('*.json'))
+EXPERIMENTS = sorted(folder.name for folder in numbers.EXPERIMENTS.iterdir())
+
+
+@pytest.mark.parametrize('path', BENCHMARKS, **by_stem)
+def test_a_benchmark_is_conditions_and_rows(path):
+    measured = json.loads(path.read_text(encoding='utf-8'))
+    assert set(measured) == {'conditions', 'rows'} and measured['rows']
+    assert {'date', 'device', 'cores', 'versions'} <= set(measured['conditions'])
+    for row in measured['rows']:
+        assert not [value for value in row.values() if isinstance(value, dict)], 'rows are flat'
+
+
+@pytest.mark.parametrize('name', EXPERIMENTS)
+def test_a_stored_experiment_is_whole(name):
+    "Three seeds or more of each recipe, none failed, and each recipe is the one of today."
+    recipes = {recipe.name: recipe for recipe in experiments.EXPERIMENTS[name]}
+    for recipe, runs in by_recipe(load_runs(name)).items():
+        assert len(runs) >= 3 and not any(run.failed for run in runs)
+        for run in runs: assert not run.recipe.differences(recipes[recipe])
+
+
+@pytest.mark.parametrize('name', EXPERIMENTS)
+def test_a_run_has_a_plain_name_and_an_epoch_a_line(name):
+    for file in (numbers.EXPERIMENTS/name).iterdir():
+        assert re.fullmatch(r'[a-z0-9.]+(-[a-z0-9.]+)*-seed\d+\.json', file.name)
+        text = file.read_text(encoding='utf-8')
+        epochs = json.loads(text)['epochs']
+        assert all(f'\n  {json.dumps(epoch)}' in text for epoch in epochs)

@@ -1,0 +1,218 @@
+"""Numbers in prose, written by a tool: `python -m tools.numbers` (or `make numbers`) renews them.
+
+A number that comes from results/ is a marked span of Markdown, invisible on every page:
+
+    Mixup helps by <!-- soft-targets: plain → Mixup -->0.5 points (−1.7 to 2.6)<!-- / -->.
+
+    <!-- SOURCE: QUERY | FORM -->text<!-- / -->
+
+SOURCE is an experiment or a benchmark. Of an experiment, QUERY is a recipe or `reference → recipe`,
+and FORM names a quantity and a shape (`RECIPE` and `PAIR` below). Of a benchmark, QUERY is
+`field of key=value, key=value`, one or two of them: `a / b` divides pair by pair, `a → b` is the
+paired difference; FORM is a reducer and a format, such as `median .2f`. `conditions.date` is a
+condition. A whole table is `<!-- table: NAME -->` (see `tools.tables`)."""
+import json
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+
+from sotatrain.experiment import load_runs, paired_difference
+from sotatrain.experiment.comparison import by_recipe
+from sotatrain.experiment.statistics import minus, signed, signed_end
+from tools import tables
+
+ROOT = Path(__file__).resolve().parent.parent
+EXPERIMENTS, BENCHMARKS = ROOT/'results'/'experiments', ROOT/'results'/'benchmarks'
+SPAN = re.compile(r'<!-- (?P<source>[\w.-]+): (?P<query>.+?)(?: \| (?P<form>[^|]+?))? -->'
+                  r'(?P<text>.*?)<!-- / -->', re.S)
+
+
+def texts():
+    "Every file with prose: its path, and what links begin with."
+    yield from [(path, 'nbs/') for path in sorted(ROOT.glob('*.md'))]
+    yield from [(path, '') for path in sorted((ROOT/'nbs').glob('*.ipynb'))]
+
+
+def renewed(text, nbs=''):
+    "The text with each span written anew."
+    def write(found):
+        start = found[0].removesuffix(found['text'] + '<!-- / -->')
+        return f'{start}{value(found, nbs)}<!-- / -->'
+    return SPAN.sub(write, text)
+
+
+def value(found, nbs=''):
+    "What a span says. Raises `ValueError` that quotes it if it cannot be read."
+    source, query, form = found['source'], found['query'], found['form'] or ''
+    try:
+        if source == 'table': return f'\n\n{tables.TABLES[query](nbs)}\n\n'
+        if (EXPERIMENTS/source).is_dir(): return of_experiment(source, query, form)
+        return of_benchmark(source, query, form)
+    except (ValueError, KeyError, OSError, IndexError, statistics.StatisticsError) as e:
+        raise ValueError(f"<!-- {source}: {query} | {form} --> cannot be read: {e!r}") from e
+
+
+# Experiments
+
+QUANTITIES = {  # of a run, and the factor with which it is written
+    'accuracy': (lambda run: run.accuracy, 100),
+    'calibration': (lambda run: run.calibration_error, 100),
+    'training loss': (lambda run: run.epochs[-1]['train_loss'], 1),
+    'validation loss': (lambda run: run.epochs[-1]['valid_loss'], 1),
+    'seconds': (lambda run: run.seconds, 1),
+    'speed': (lambda run: run.images_per_second, 1)}
+DECIMALS = {'training loss': 2, 'validation loss': 2, 'seconds': 0, 'speed': 0}
+PERCENT = 'accuracy', 'calibration'
+
+
+def of_experiment(source, query, form):
+    words = [word.strip() for word in form.split(',') if word.strip()]
+    quantity = next((word for word in words if word in QUANTITIES), 'accuracy')
+    shape = ' '.join(word for word in words if word not in QUANTITIES)
+    runs = by_recipe(load_runs(source, EXPERIMENTS))
+    if '→' not in query: return RECIPE[shape or 'mean'](runs[query], quantity)
+    reference, recipe = (by_seed(runs[name.strip()], quantity) for name in query.split('→'))
+    seeds = [seed for seed in recipe if seed in reference]
+    return PAIR[shape or 'points'](*([values[seed] for seed in seeds]
+                                     for values in (reference, recipe)))
+
+
+def by_seed(runs, quantity):
+    get, factor = QUANTITIES[quantity]
+    return {run.seed: factor*get(run) for run in runs if not run.failed}
+
+
+def written(values, quantity, joint=', '):
+    decimals = DECIMALS.get(quantity, 1)
+    unit = ' %' if quantity in PERCENT else ''
+    return joint.join(minus(f'{value:,.{decimals}f}') for value in values) + unit
+
+
+def _mean(runs, quantity):
+    return written([statistics.fmean(by_seed(runs, quantity).values())], quantity)
+
+
+def _spread(runs, quantity):
+    values = [*by_seed(runs, quantity).values()]
+    return written([statistics.fmean(values), statistics.stdev(values)], quantity, ' ± ')
+
+
+def _range(runs, quantity):
+    values = by_seed(runs, quantity).values()
+    return written([min(values), max(values)], quantity, ' to ')
+
+
+def _hardware(runs, quantity):
+    facts = runs[0].conditions
+    return f"{facts['device']}, {facts['cores']} cores, {facts['precision']}"
+
+
+RECIPE = {  # shapes of one recipe's numbers
+    'mean': _mean,
+    'bare': lambda runs, quantity: _mean(runs, quantity).removesuffix(' %'),
+    'sd': _spread,
+    'range': _range,
+    'each': lambda runs, quantity: written(by_seed(runs, quantity).values(), quantity),
+    'n': lambda runs, quantity: str(len(by_seed(runs, quantity))),
+    'hardware': _hardware,
+    'date': lambda runs, quantity: max(run.conditions['date'][:10] for run in runs)}
+
+
+# Pairs
+
+def bare(points): return signed(points).lstrip('+')
+def bare_end(points): return signed_end(points).lstrip('+')
+def interval(d): return f'{bare_end(d.low)} to {bare_end(d.high)}'
+def points(d): return f'{bare(d.mean)} points ({interval(d)})'
+
+
+def turned(d): return d._replace(mean=-d.mean, low=-d.high, high=-d.low)
+
+
+def _of_difference(write):
+    return lambda reference, values: write(paired_difference(values, reference))
+
+
+def _differences(reference, values):
+    differences = sorted(v - r for v, r in zip(values, reference))
+    return f'{bare(differences[0])} to {bare(differences[-1])}'
+
+
+def _ratio(reference, values):
+    return f'{statistics.fmean(v / r for v, r in zip(values, reference)):.2f}'
+
+
+PAIR = {  # shapes of the difference between a reference and something else
+    'points': _of_difference(points),
+    'lower': _of_difference(lambda d: points(turned(d))),
+    'signed': _of_difference(str),
+    'mean': _of_difference(lambda d: bare(d.mean)),
+    'lower mean': _of_difference(lambda d: bare(-d.mean)),
+    'interval': _of_difference(interval),
+    'lower interval': _of_difference(lambda d: interval(turned(d))),
+    'verdict': _of_difference(lambda d: d.verdict),
+    'n': _of_difference(lambda d: str(d.n)),
+    'range': _differences,
+    'ratio': _ratio}
+
+
+# Benchmarks
+
+REDUCERS = {
+    'median': statistics.median, 'mean': statistics.fmean, 'sum': sum, 'min': min, 'max': max}
+
+
+def of_benchmark(source, query, form):
+    measured = json.loads((BENCHMARKS/f'{source}.json').read_text(encoding='utf-8'))
+    if query.startswith('conditions.'): return condition(measured, query)
+    parts = [numbers(measured['rows'], part) for part in re.split(' (?:/|→) ', query)]
+    if '→' in query:
+        reference, values = ([100*number for number in part] for part in parts)
+        return PAIR[form or 'points'](reference, values)
+    values = parts[0]
+    if len(parts) == 2: values = [a / b for a, b in zip(*parts)]
+    reducer, _, spec = form.rpartition(' ')
+    if reducer == 'each': return ', '.join(minus(f'{number:{spec}}') for number in values)
+    return minus(f'{REDUCERS[reducer or "median"](values):{spec}}')
+
+
+def condition(measured, query):
+    found = measured
+    for key in query.split('.'): found = found[key]
+    return str(found)[:10] if query.endswith('date') else str(found)
+
+
+def numbers(rows, query):
+    "A field of the rows that fit `field of key=value, …`, lists laid out."
+    field, _, wanted = query.partition(' of ')
+    conditions = [pair.partition('=')[::2] for pair in wanted.split(', ') if pair]
+    found = [row[field] for row in rows
+             if field in row and all(str(row.get(key)) == text for key, text in conditions)]
+    if not found: raise ValueError('no row fits')
+    return [n for one in found for n in (one if isinstance(one, list) else [one])]
+
+
+# The command
+
+def main():
+    for path, nbs in texts():
+        if path.suffix == '.md': rewrite(path, renewed(path.read_text(encoding='utf-8'), nbs))
+        else: renew_notebook(path, nbs)
+
+
+def rewrite(path, text):
+    if text != path.read_text(encoding='utf-8'):
+        path.write_text(text, encoding='utf-8')
+        print(path.relative_to(ROOT))
+
+
+def renew_notebook(path, nbs):
+    nb = nbformat.read(path, 4)
+    for cell in nb.cells:
+        if cell.cell_type == 'markdown': cell.source = renewed(cell.source, nbs)
+    rewrite(path, nbformat.writes(nb) + '\n')
+
+
+if __name__ == '__main__': main()
