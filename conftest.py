@@ -1,4 +1,4 @@
 def pytest_collection_modifyitems(items):
-    "Let nbval run stored notebooks: nbdev-clean removes counts, and nbval rejects outputs without."
+    "nbval rejects outputs without the execution counts that nbdev-clean removes: it gets none."
     for item in items:
         if hasattr(item, 'cell'): item.cell.outputs = []

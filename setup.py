@@ -1,6 +1,5 @@
-"""Everything about the package is in pyproject.toml, but for this: the wheel carries settings.ini
-and the measured comparisons of results/, which the repository keeps at the top, where its readers
-look for them."""
+"""All about the package is in pyproject.toml but this: the wheel carries settings.ini and the
+measured comparisons of results/. Both are at the top of the repository, where readers look."""
 from pathlib import Path
 
 from setuptools import setup

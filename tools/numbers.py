@@ -1,4 +1,4 @@
-"""Numbers in prose, written by a tool: `python -m tools.numbers` (or `make numbers`) renews them.
+"""Numbers in prose, written by a tool: `python -m tools.numbers` (`make numbers`) renews them.
 
 A number that comes from results/ is a marked span of Markdown, invisible on every page:
 
@@ -6,11 +6,11 @@ A number that comes from results/ is a marked span of Markdown, invisible on eve
 
     <!-- SOURCE: QUERY | FORM -->text<!-- / -->
 
-SOURCE is an experiment or a benchmark. Of an experiment, QUERY is a recipe or `reference → recipe`,
-and FORM names a quantity and a shape (`RECIPE` and `PAIR` below). Of a benchmark, QUERY is
-`field of key=value, key=value`, one or two of them: `a / b` divides pair by pair, `a → b` is the
-paired difference; FORM is a reducer and a format, such as `median .2f`. `conditions.date` is a
-condition. A whole table is `<!-- table: NAME -->` (see `tools.tables`)."""
+SOURCE is an experiment or a benchmark. Of an experiment, QUERY is a recipe, or
+`reference → recipe`; FORM names a quantity and a shape (`RECIPE` and `PAIR` below). Of a
+benchmark, QUERY is `field of key=value, key=value`, one or two of them: `a / b` divides pair
+by pair, `a → b` is the paired difference; FORM is a reducer and a format, such as `median .2f`.
+`conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (see `tools.tables`)."""
 import json
 import re
 import statistics
