@@ -9,8 +9,8 @@ A number that comes from results/ is a marked span of Markdown, invisible on eve
 SOURCE is an experiment or a benchmark. Of an experiment, QUERY is a recipe, or
 `reference → recipe`; FORM names a quantity and a shape (`RECIPE` and `PAIR` below). Of a
 benchmark, QUERY is `field of key=value, key=value`, one or two of them: `a / b` divides pair
-by pair, `a → b` is the paired difference; FORM is a reducer and a format, such as `median .2f`.
-`conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (see `tools.tables`)."""
+by pair, `a → b` is the paired difference; FORM is a reducer and a format: `median .2f`.
+`conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (`tools.tables`)."""
 import json
 import re
 import statistics

@@ -138,8 +138,7 @@ class Recipe:
         return {k: (mine[k], theirs[k]) for k in mine if mine[k] != theirs[k]}
 
     def make(self, field: str):
-        """What a field names: an object for each name; one for `loss`; for `opt` a function that
-        makes an optimizer."""
+        "What a field names: objects; one for `loss`; for `opt` what makes an optimizer."
         specs = getattr(self, field)
         if field == 'opt':
             (name, parameters), = specs.items()
