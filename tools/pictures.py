@@ -280,7 +280,7 @@ def targets():
         for i, name in enumerate(names):
             x, value = left + i*step, high if i == right else low
             put(ax, portrait(name, 120), x, .05, .34)
-            box(ax, x + .05, .45, .24, 1.35 * value, fc=BLUE if i == right else ORANGE)
+            box(ax, x + .05, .46, .24, 1.35 * value, fc=BLUE if i == right else ORANGE)
         say(ax, left + right*step + .17, 1.97, f'{high:.2f}' if low else '1')
         say(ax, left + 8*step, .65, f'{low:.2f} each' if low else '0 each')
         ax.plot([left, left + 10*step - .04], [.45, .45], color=INK, lw=1)
