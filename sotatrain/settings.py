@@ -1,6 +1,7 @@
 """The course's run profiles: how big a run is, and on which data.
 
-The numbers stand in `settings.ini`, which a reader may edit; this module reads, checks and shows them."""
+The numbers are in `settings.ini`, which a reader may edit; this module reads, checks and shows
+them."""
 import os
 import sys
 from configparser import ConfigParser
@@ -16,7 +17,9 @@ __all__ = ['Settings', 'load', 'profiles', 'settings_file']
 
 @dataclass(frozen=True, repr=False)
 class Settings:
-    "One profile's settings; immutable, so that a chapter means the same thing from its first cell to its last."
+    """One profile's settings.
+
+    They cannot be changed, so that a chapter means the same from its first cell to its last."""
     profile: str  # name of the profile
     data: str     # data set: a name that `dataset` knows, or a folder with train/ and val/
     n_train: int  # training pictures to draw (Doodlenette only)
@@ -32,40 +35,45 @@ class Settings:
     workers: int  # processes that load images
 
     def __post_init__(self):
-        for name, kind in _kinds().items(): _check(name, getattr(self, name), kind)
+        for name, kind in _kinds().items():
+            _check_type(name, getattr(self, name), kind)
+            _check_range(name, getattr(self, name), kind)
 
     @property
     def source(self):
-        "The data set as `dataset` wants it, the number of drawn pictures included."
-        return f'doodlenette-{self.n_train}-{self.n_val}' if self.data == 'doodlenette' else self.data
+        "The data set as `dataset` takes it, the number of drawn pictures included."
+        if self.data != 'doodlenette': return self.data
+        return f'doodlenette-{self.n_train}-{self.n_val}'
 
     def __repr__(self):
         return '\n'.join(f'{name:<8} {getattr(self, name)}' for name in _kinds())
 
     def _repr_markdown_(self):
-        rest = ' · '.join(f'{name} `{getattr(self, name)}`' for name in _kinds() if name != 'profile')
-        return (f"**Profile `{self.profile}`**: {rest}\n\n*Another size of run? Name a profile in the first cell "
+        rest = ' · '.join(f'{name} `{getattr(self, name)}`' for name in _names())
+        return (f"**Profile `{self.profile}`**: {rest}\n\n"
+                f"*Another size of run? Name a profile in the first cell "
                 f"(`{'`, `'.join(profiles())}`), or change its numbers in `settings.ini`.*")
 
 
 def load(
-    profile: str = None,  # `smoke`, `cpu`, `gpu`, `long`, or a section you added to `settings.ini`
-    **overrides,          # settings that differ from the profile, such as `size=96`; `None` leaves one as it is
+    profile: str = None,  # `smoke`, `cpu`, `gpu`, `long`, or your section of `settings.ini`
+    **overrides,          # settings to change, such as `size=96`; `None` leaves one as it is
 ) -> Settings:
     """The settings of `profile`, with `overrides`.
 
-    Without a profile, the environment variable `SOTATRAIN_PROFILE` decides, and without that the machine does:
-    `gpu` where PyTorch sees one, `cpu` elsewhere. Without a `data` override, `SOTATRAIN_DATA` may name the data.
-    In a notebook, a GPU that runs out of memory is from then on an error of one sentence, which says what to lower.
+    Without a profile, the environment variable `SOTATRAIN_PROFILE` decides, and without that
+    the machine does: `gpu` where PyTorch sees one, `cpu` elsewhere. Without a `data` override,
+    `SOTATRAIN_DATA` may name the data. In a notebook, a GPU that runs out of memory is from
+    then on an error of one sentence, which says what to lower.
 
-    Raises `ValueError` for an unknown profile or an impossible value, `TypeError` for an unknown setting or a value
-    of the wrong type; each names the value and the choices."""
+    Raises `ValueError` for an unknown profile or an impossible value, `TypeError` for an
+    unknown setting or a value of the wrong type; each names the value and the choices."""
     profile = profile or os.environ.get('SOTATRAIN_PROFILE') or _default_profile()
-    values = _section(profile) | _given(data=os.environ.get('SOTATRAIN_DATA') or None) | _given(**overrides)
+    from_environment = _given(data=os.environ.get('SOTATRAIN_DATA') or None)
+    values = _section(profile) | from_environment | _given(**overrides)
     _check_names(values, 'load()')
     settings = Settings(profile=profile, **values)
-    if 'torch' in sys.modules and 'IPython' in sys.modules: explain_out_of_memory(f'bs (now {settings.bs}) or size (now {settings.size} px) '
-                                                                                   f'in [{profile}] of settings.ini')
+    if _in_notebook(): explain_out_of_memory(_what_to_lower(settings))
     return settings
 
 
@@ -83,8 +91,21 @@ def settings_file() -> Path:
 
 def _kinds(): return {f.name: f.type for f in fields(Settings)}
 
+def _names(): return [name for name in _kinds() if name != 'profile']
+
 def _given(**values):
-    return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in values.items() if v is not None}
+    "Those that are not `None`; a path becomes text."
+    given = {name: value for name, value in values.items() if value is not None}
+    return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in given.items()}
+
+
+def _in_notebook():
+    "Whether a notebook may be running, with PyTorch; importing neither to find out."
+    return 'torch' in sys.modules and 'IPython' in sys.modules
+
+def _what_to_lower(settings):
+    return (f'bs (now {settings.bs}) or size (now {settings.size} px) '
+            f'in [{settings.profile}] of settings.ini')
 
 
 def _default_profile():
@@ -101,12 +122,15 @@ def _parser():
 def _section(profile):
     parser = _parser()
     if profile not in parser:
-        raise ValueError(f"unknown profile {profile!r}: choose one of {', '.join(parser.sections())}, "
-                         "or add a section of that name to settings.ini")
+        raise ValueError(
+            f"unknown profile {profile!r}: choose one of {', '.join(parser.sections())}, "
+            "or add a section of that name to settings.ini")
     raw = dict(parser[profile])
     _check_names(raw, f'settings.ini, [{profile}]')
-    missing = _kinds().keys() - raw.keys() - {'profile'}
-    if missing: raise ValueError(f"settings.ini, [{profile}] lacks {', '.join(sorted(missing))}: add a line for each")
+    missing = sorted(set(_names()) - raw.keys())
+    if missing:
+        raise ValueError(
+            f"settings.ini, [{profile}] lacks {', '.join(missing)}: add a line for each")
     return {name: _parse(profile, name, text) for name, text in raw.items()}
 
 
@@ -114,25 +138,35 @@ def _parse(profile, name, text):
     kind = _kinds()[name]
     try: return kind(text)
     except ValueError:
-        raise TypeError(f"settings.ini, [{profile}]: {name} = {text} is not {_article(kind)}") from None
+        message = f"settings.ini, [{profile}]: {name} = {text} is not {_article(kind)}"
+        raise TypeError(message) from None
 
 
 def _check_names(values, where):
-    known = [name for name in _kinds() if name != 'profile']
     for name in values:
-        if name in known: continue
-        near = get_close_matches(name, known, 1)
-        raise TypeError(f"{where}: unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else '') +
-                        f" The settings are {', '.join(known)}")
+        if name in _names(): continue
+        near = get_close_matches(name, _names(), 1)
+        meant = f"; did you mean {near[0]!r}?" if near else ''
+        known = ', '.join(_names())
+        raise TypeError(f"{where}: unknown setting {name!r}{meant} The settings are {known}")
 
 
-def _check(name, value, kind):
-    right = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
-    if not right: raise TypeError(f"{name}={value!r} is {_article(type(value))}: it must be {_article(kind)}")
-    if kind is str and not value.strip(): raise ValueError(f"{name} is empty: give it a name")
-    if kind is not str and not (0 < value < inf or name == 'workers' and value == 0):
-        raise ValueError(f"{name}={value}: it must be {'0 or more' if name == 'workers' else 'more than 0, and finite'}")
+def _check_type(name, value, kind):
+    kinds = (int, float) if kind is float else kind  # a whole number is a number
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise TypeError(
+            f"{name}={value!r} is {_article(type(value))}: it must be {_article(kind)}")
+
+
+def _check_range(name, value, kind):
+    if kind is str:
+        if not value.strip(): raise ValueError(f"{name} is empty: give it a name")
+    elif name == 'workers':
+        if value < 0: raise ValueError(f"{name}={value}: it must be 0 or more")
+    elif not 0 < value < inf:
+        raise ValueError(f"{name}={value}: it must be more than 0, and finite")
 
 
 def _article(kind):
-    return {int: 'a whole number', float: 'a number', str: 'text'}.get(kind, f'of type {kind.__name__}')
+    names = {int: 'a whole number', float: 'a number', str: 'text'}
+    return names.get(kind, f'of type {kind.__name__}')

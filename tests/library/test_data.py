@@ -29,7 +29,8 @@ def test_class_names_in_folder_order(tiny):
 
 def test_image_files_are_all_there_in_one_order(tiny):
     files = image_files(tiny)
-    assert len(files) == 60 and files == sorted(files) and set(files) == set(get_image_files(tiny))
+    assert len(files) == 60 and files == sorted(files)
+    assert set(files) == set(get_image_files(tiny))
 
 
 # --- which data set
@@ -39,11 +40,16 @@ def test_dataset_by_folder_name_and_settings(tiny, monkeypatch):
     assert dataset(settings.load('smoke', data=tiny)) == tiny
     asked = []
     monkeypatch.setattr(data, 'doodlenette', lambda *args: asked.append(args) or tiny)
-    assert dataset('doodlenette') == dataset(settings.load('smoke', n_train=30, n_val=20)) == tiny
+    cfg = settings.load('smoke', n_train=30, n_val=20)
+    assert dataset('doodlenette') == dataset(cfg) == tiny
     assert asked == [(None,), (None, 30, 20)]
 
 
-@pytest.mark.parametrize('name,size', [('imagenette', 320), ('imagenette-320', 320), ('imagenette-160', 160), ('imagenette-full', 'full')])
+@pytest.mark.parametrize('name,size', [
+    ('imagenette', 320),
+    ('imagenette-320', 320),
+    ('imagenette-160', 160),
+    ('imagenette-full', 'full')])
 def test_imagenette_names(name, size, tiny, monkeypatch):
     asked = []
     monkeypatch.setattr(data, 'untar_data', lambda url: asked.append(url) or tiny)
@@ -51,7 +57,8 @@ def test_imagenette_names(name, size, tiny, monkeypatch):
 
 
 def test_unknown_name_or_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"'imagenete'.*imagenette-160.*doodlenette"): dataset('imagenete')
+    with pytest.raises(FileNotFoundError, match=r"'imagenete'.*imagenette-160.*doodlenette"):
+        dataset('imagenete')
     with pytest.raises(FileNotFoundError, match='nowhere'): dataset(tmp_path/'nowhere')
 
 
@@ -59,11 +66,15 @@ def test_unknown_imagenette_size():
     with pytest.raises(ValueError, match="160, 320 and 'full', not 224"): imagenette(224)
 
 
-@pytest.mark.parametrize('error', [URLError('no address associated with hostname'), ConnectionResetError('reset'), TimeoutError('timed out')])
+@pytest.mark.parametrize('error', [
+    URLError('no address associated with hostname'),
+    ConnectionResetError('reset'),
+    TimeoutError('timed out')])
 def test_no_network_says_what_to_do(error, monkeypatch):
     def offline(url): raise error
     monkeypatch.setattr(data, 'untar_data', offline)
-    with pytest.raises(ConnectionError, match=r"could not download Imagenette.*dataset\('doodlenette'\).*SOTATRAIN_DATA") as e: imagenette(160)
+    advice = r"could not download Imagenette.*dataset\('doodlenette'\).*SOTATRAIN_DATA"
+    with pytest.raises(ConnectionError, match=advice) as e: imagenette(160)
     assert '\n' not in str(e.value)
 
 
@@ -77,7 +88,8 @@ def test_a_full_disk_is_not_called_a_missing_network(monkeypatch):
 # --- is it sound
 
 def test_sound_set_passes_with_the_litter_of_systems(copy):
-    for name in ('.DS_Store', 'Thumbs.db', 'desktop.ini'): (copy/'train'/CHURCH/name).write_text('')
+    for name in ('.DS_Store', 'Thumbs.db', 'desktop.ini'):
+        (copy/'train'/CHURCH/name).write_text('')
     (copy/'train'/'.DS_Store').write_text('')
     (copy/'labels.csv').write_text('')
     assert check_dataset(copy) == copy
@@ -86,13 +98,15 @@ def test_sound_set_passes_with_the_litter_of_systems(copy):
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_missing_split(copy, split):
     shutil.rmtree(copy/split)
-    with pytest.raises(FileNotFoundError, match=rf'{re.escape(str(copy))} has no folder {split}/'): dataset(copy)
+    says = rf'{re.escape(str(copy))} has no folder {split}/'
+    with pytest.raises(FileNotFoundError, match=says): dataset(copy)
 
 
 @pytest.mark.parametrize('split,other', [('train', 'val'), ('val', 'train')])
 def test_class_in_one_split_only(copy, split, other):
     shutil.rmtree(copy/split/CHURCH)
-    with pytest.raises(ValueError, match=rf'{CHURCH} is in .*{other} but not in .*{split}'): dataset(copy)
+    says = rf'{CHURCH} is in .*{other} but not in .*{split}'
+    with pytest.raises(ValueError, match=says): dataset(copy)
 
 
 @pytest.mark.parametrize('split', ['train', 'val'])
@@ -106,10 +120,15 @@ def test_no_classes(tmp_path):
     with pytest.raises(ValueError, match='holds no classes'): dataset(tmp_path)
 
 
-@pytest.mark.parametrize('name,content', [('notes.txt', b'hello'), ('fake.JPEG', b'hello'), ('empty.JPEG', b''), ('cut.JPEG', b'\xff\xd8\xff\xe0')])
+@pytest.mark.parametrize('name,content', [
+    ('notes.txt', b'hello'),
+    ('fake.JPEG', b'hello'),
+    ('empty.JPEG', b''),
+    ('cut.JPEG', b'\xff\xd8\xff\xe0')])
 def test_file_that_is_not_a_picture(copy, name, content):
     (copy/'val'/CHURCH/name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf'val.{CHURCH}.{re.escape(name)} is not a picture'): dataset(copy)
+    says = rf'val.{CHURCH}.{re.escape(name)} is not a picture'
+    with pytest.raises(ValueError, match=says): dataset(copy)
 
 
 def test_folder_inside_a_class_and_file_beside_the_classes(copy):
@@ -131,26 +150,31 @@ def test_every_kind_of_picture_is_one(copy, mode):
 
 def test_datablock_uses_the_official_split_and_gives_batches(tiny):
     dls = datablock_dls(tiny, 32, 8, workers=0)
-    assert {f.parts[-3] for f in dls.train_ds.items} == {'train'} and {f.parts[-3] for f in dls.valid_ds.items} == {'val'}
+    assert {f.parts[-3] for f in dls.train_ds.items} == {'train'}
+    assert {f.parts[-3] for f in dls.valid_ds.items} == {'val'}
     xb, yb = dls.one_batch()
-    assert xb.shape == (8, 3, 32, 32) and xb.dtype == torch.float32 and 0 <= xb.min() and xb.max() <= 1
+    assert xb.shape == (8, 3, 32, 32) and xb.dtype == torch.float32
+    assert 0 <= xb.min() and xb.max() <= 1
     assert list(dls.vocab) == list(CLASSES.values())
 
 
 def test_labels_are_the_folders_names(tiny):
     ds = presizing_block(tiny, 48, 32).datasets(tiny)
-    for file, (_, label) in zip(ds.valid.items, ds.valid): assert ds.vocab[label] == class_name(file.parent.name)
+    for file, (_, label) in zip(ds.valid.items, ds.valid):
+        assert ds.vocab[label] == class_name(file.parent.name)
 
 
 def test_presize_is_twice_the_size_unless_given(tiny):
-    resize = lambda dls: dls.after_item[0].size
-    assert resize(datablock_dls(tiny, 32, 8, workers=0)) == (64, 64)
-    assert resize(datablock_dls(tiny, 32, 8, presize=40, workers=0)) == (40, 40)
-    with pytest.raises(ValueError, match='presize=16 is smaller than size=32'): datablock_dls(tiny, 32, 8, presize=16)
+    def square(presize=None):
+        return datablock_dls(tiny, 32, 8, presize=presize, workers=0).after_item[0].size
+    assert square() == (64, 64)
+    assert square(40) == (40, 40)
+    with pytest.raises(ValueError, match='presize=16 is smaller than size=32'): square(16)
 
 
 def test_loaders_train_a_learner(tiny):
-    net = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(48, 10))
+    net = torch.nn.Sequential(
+        torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(48, 10))
     learn = Learner(datablock_dls(tiny, 32, 8, workers=0), net, metrics=accuracy)
     with learn.no_bar(), learn.no_logging(): learn.fit(1)
     assert torch.isfinite(torch.tensor(learn.recorder.values[-1])).all()
@@ -161,8 +185,12 @@ def test_loaders_train_a_learner(tiny):
 def test_our_stages_never_leak_and_a_careless_split_does(tiny):
     ours = [datablock_dls(tiny, size, 8, workers=0) for size in (32, 48)]
     check_no_leak(*ours)
-    careless = [presizing_block(tiny, 48, 32, splitter=RandomSplitter(seed=s)).dataloaders(tiny, bs=8) for s in (0, 1)]
-    with pytest.raises(ValueError, match=r'\d+ validation pictures are trained on.*JPEG.*GrandparentSplitter'): check_no_leak(*careless)
+    def split_at_random(seed):
+        block = presizing_block(tiny, 48, 32, splitter=RandomSplitter(seed=seed))
+        return block.dataloaders(tiny, bs=8)
+    careless = [split_at_random(seed) for seed in (0, 1)]
+    says = r'\d+ validation pictures are trained on.*JPEG.*GrandparentSplitter'
+    with pytest.raises(ValueError, match=says): check_no_leak(*careless)
     for one in careless: check_no_leak(one)  # each alone is sound
 
 
@@ -178,9 +206,13 @@ def test_without_a_splitter_four_fifths_leak(tiny):
 # --- wrong labels
 
 def write_table(path):
-    rows = [f'{f.relative_to(path).as_posix()},{f.parent.name},{CHURCH if i % 4 == 0 else f.parent.name},{"val" in f.parts}'
-            for i, f in enumerate(image_files(path))]
-    (path/'noisy_mine.csv').write_text('\n'.join(['path,noisy_labels_0,noisy_labels_25,is_valid', *rows]))
+    "A table of labels, in which each fourth picture is called a church."
+    rows = ['path,noisy_labels_0,noisy_labels_25,is_valid']
+    for i, f in enumerate(image_files(path)):
+        right = f.parent.name
+        claimed = CHURCH if i % 4 == 0 else right
+        rows.append(f'{f.relative_to(path).as_posix()},{right},{claimed},{"val" in f.parts}')
+    (path/'noisy_mine.csv').write_text('\n'.join(rows))
 
 
 def test_noisy_labels_come_from_the_table(copy):
@@ -192,12 +224,14 @@ def test_noisy_labels_come_from_the_table(copy):
     assert all(labels[f] == CHURCH for f in files[::4])
     ds = presizing_block(copy, 48, 32, get_y=labels.get).datasets(copy)
     assert [ds.vocab[y] for _, y in ds.train] == [class_name(labels[f]) for f in ds.train.items]
-    with pytest.raises(ValueError, match='30 % errors: choose from 0, 25'): noisy_labels(copy, 30)
+    with pytest.raises(ValueError, match='30 % errors: choose from 0, 25'):
+        noisy_labels(copy, 30)
 
 
-def test_doodlenette_brings_its_own(tiny):
+def test_doodlenette_comes_with_a_table_of_its_own(tiny):
     files = image_files(tiny)
     for percent in (0, 1, 5, 25, 50):
         labels = noisy_labels(tiny, percent)
-        wrong = {s: sum(labels[f] != f.parent.name for f in files if s in f.parts) for s in ('train', 'val')}
-        assert wrong == {'train': round(40*percent/100), 'val': 0}
+        wrong = [f for f in files if labels[f] != f.parent.name]
+        assert len(wrong) == round(40*percent/100)
+        assert not [f for f in wrong if 'val' in f.parts]
