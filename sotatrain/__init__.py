@@ -3,9 +3,9 @@
 Modules:
 
 - `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
-- `sotatrain.data`: Choose data on which an experiment takes two minutes, look at it, give every picture one size without spoiling it, and keep some back that the model never trains on.
 - `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
 - `sotatrain.experiment.store`: Measured runs as files: one JSON file for each run, `<results>/<experiment>/<recipe>-seed<n>.json`.
-- `sotatrain.settings`: The course's run profiles: how big a run is, and on which data."""
+- `sotatrain.presize`: Read each picture from disk once, keep it as a small square, and make every crop after that with one matrix per picture and one interpolation.
+- `sotatrain.tta`: Show the network several views of a picture and merge its answers: it costs a forward pass for each view, and no training."""
 
 __version__ = "0.0.1"

@@ -4,9 +4,20 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fastai.vision.all import (BCEWithLogitsLossFlat, CrossEntropyLossFlat, FocalLossFlat, LabelSmoothingCrossEntropyFlat, MSELossFlat,
-                               ProgressCallback, RandomErasing, load_learner, nn, partial)
-from hypothesis import given, settings, strategies as st
+from fastai.vision.all import (
+    BCEWithLogitsLossFlat,
+    CrossEntropyLossFlat,
+    FocalLossFlat,
+    LabelSmoothingCrossEntropyFlat,
+    MSELossFlat,
+    ProgressCallback,
+    RandomErasing,
+    load_learner,
+    nn,
+    partial,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from sklearn.calibration import calibration_curve
 
@@ -14,33 +25,45 @@ from sotatrain import presize
 from sotatrain.data import class_name, datablock_dls
 from sotatrain.learner import make_learner
 from sotatrain.normalize import CheckNormalize, Normalize
-from sotatrain.presize import PresizedDL, centre_crop, get_dls
+from sotatrain.presize import (
+    Augment,
+    PresizedDL,
+    Squares,
+    centre_crop,
+    get_dls,
+    upright_crop,
+)
 from sotatrain.tta import *
 from tests.networks import Net
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch): monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path_factory.getbasetemp()/'tta-cache'))
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path_factory.getbasetemp()/'tta-cache'))
 
 
-@pytest.fixture
-def learn(tiny):
-    learn = make_learner(get_dls(32, 8, tiny, presize=40, seed=0), Net, seed=0)
+def new_learner(tiny, **kwargs):
+    learn = make_learner(get_dls(32, 8, tiny, presize=40, seed=0), Net, seed=0, **kwargs)
     learn.remove_cb(ProgressCallback)
-    with torch.no_grad(): learn.model[1].running_mean += .3  # so that training and evaluation mode differ
+    # so that training and evaluation mode differ
+    with torch.no_grad(): learn.model[1].running_mean += .3
     return learn
 
 
+@pytest.fixture
+def learn(tiny): return new_learner(tiny)
+
+
 def small_pictures(n=3, side=40):
-    "Pictures whose pixels tell where they are: red from left to right, green from top to bottom."
+    "Pixels tell where they are: red grows from left to right, green from top to bottom."
     ramp = np.linspace(0, 255, side).round().astype(np.uint8)
     x, y = np.meshgrid(ramp, ramp)
-    squares = torch.from_numpy(np.stack([np.stack([x, y, 0*x], -1)]*n))
-    return squares, torch.tensor([1., 2., .5])[:n]
+    images = torch.from_numpy(np.stack([np.stack([x, y, 0*x], -1)]*n))
+    return Squares(images, torch.arange(n), torch.tensor([1., 2., .5])[:n])
 
 def pictures(size=16):
-    squares, aspects = small_pictures()
-    return Pictures(squares, torch.arange(3), aspects, size, presize.Augment(), centre_crop(squares, aspects, size))
+    squares = small_pictures()
+    return Pictures(squares, centre_crop(squares, size), Augment())
 
 
 # --- views
@@ -50,20 +73,25 @@ def test_five_crops_are_the_expected_pixels():
     given = pictures()
     crops = [*five_crop_views(given, 4, None)]
     assert len(crops) == 4
-    for i, (square, aspect) in enumerate(zip(*small_pictures())):
-        true = Image.fromarray(square.numpy())  # the stored square, of which a window is a rectangle
-        width, height = 40 * .875 * min(1, 1/aspect.item()), 40 * .875 * min(1, aspect.item())
+    for i, aspect in enumerate(given.squares.aspects.tolist()):
+        # a window of the true picture is a rectangle of the stored square
+        stored = Image.fromarray(given.squares.images[i].numpy())
+        width, height = 40 * .875 * min(1, 1/aspect), 40 * .875 * min(1, aspect)
         for (x, y), crop in zip(((-1, -1), (1, -1), (-1, 1), (1, 1)), crops):
             left, top = (0 if x < 0 else 40 - width), (0 if y < 0 else 40 - height)
-            expected = true.resize((16, 16), Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
-            assert np.abs(np.asarray(expected)/255 - crop[i].permute(1, 2, 0).numpy()).max() < 1.1/255
+            box = left, top, left + width, top + height
+            expected = stored.resize((16, 16), Image.Resampling.BILINEAR, box=box)
+            difference = np.asarray(expected)/255 - crop[i].permute(1, 2, 0).numpy()
+            assert np.abs(difference).max() < 1.1/255
 
 
 def test_corners_reach_the_corners():
     crops, given = [*five_crop_views(pictures(), 4, None)], pictures()
-    left, top, right, bottom = crops[0][:, 0, :, 0], crops[0][:, 1, 0], crops[1][:, 0, :, -1], crops[2][:, 1, -1]
-    assert left.max() < .05 and top.max() < .05 and right.min() > .95 and bottom.min() > .95
-    assert given.plain[1, 0].min() > .2  # the wide picture's centre crop does not show its left end
+    left, top = crops[0][:, 0, :, 0], crops[0][:, 1, 0]
+    right, bottom = crops[1][:, 0, :, -1], crops[2][:, 1, -1]
+    assert left.max() < .05 and top.max() < .05
+    assert right.min() > .95 and bottom.min() > .95
+    assert given.plain[1, 0].min() > .2  # a wide picture's centre crop does not show its left end
 
 
 def test_the_mirror_image():
@@ -72,20 +100,26 @@ def test_the_mirror_image():
 
 
 def test_scales_go_from_large_to_small_and_not_beyond_the_store():
-    assert [crop.shape[-1] for crop in multi_scale_views(pictures(32), 4, None)] == [40, 32, 32, 24]
-    assert [crop.shape[-1] for crop in multi_scale_views(pictures(40), 3, None)] == [40, 40, 32]
-    assert [crop.shape[-1] for crop in multi_scale_views(pictures(32), 1, None)] == [40]
+    def sizes(size, n):
+        return [crop.shape[-1] for crop in multi_scale_views(pictures(size), n, None)]
+    assert sizes(32, 4) == [40, 32, 32, 24]
+    assert sizes(40, 3) == [40, 40, 32]
+    assert sizes(32, 1) == [40]
 
 
 def test_random_views_differ_and_repeat():
-    a, b = ([*random_views(pictures(), 3, torch.Generator().manual_seed(5))] for _ in range(2))
+    def views(): return [*random_views(pictures(), 3, torch.Generator().manual_seed(5))]
+    a, b = views(), views()
     assert all(map(torch.equal, a, b)) and not torch.equal(a[0], a[1])
 
 
 # --- merging
 
-distributions = st.lists(st.lists(st.floats(1e-6, 1), min_size=3, max_size=3), min_size=1, max_size=5).map(
-    lambda rows: [F.normalize(torch.tensor([row], dtype=torch.float64), p=1) for row in rows])
+def as_distributions(rows):
+    return [F.normalize(torch.tensor([row], dtype=torch.float64), p=1) for row in rows]
+
+three_numbers = st.lists(st.floats(1e-6, 1), min_size=3, max_size=3)
+distributions = st.lists(three_numbers, min_size=1, max_size=5).map(as_distributions)
 
 @settings(max_examples=50, deadline=None)
 @given(distributions, st.sampled_from(['mean', 'max', 'gmean']), st.none() | st.floats(0, 1))
@@ -98,14 +132,22 @@ def test_rows_sum_to_one(views, merge, beta):
 @given(distributions, st.floats(0, 1))
 def test_merging_by_the_formula(views, beta):
     stacked, n = torch.stack(views), len(views) - 1
-    w = torch.tensor([beta] + [(1 - beta) / n]*n if n else [1.], dtype=torch.float64)[:, None, None]
-    expected = {'mean': (w * stacked).sum(0), 'gmean': (stacked**w).prod(0), 'max': stacked.amax(0)}
-    for merge, e in expected.items(): assert torch.allclose(merge_views(views[0], views[1:], merge, beta), e / e.sum(), atol=1e-9)
+    weights = [beta] + [(1 - beta) / n]*n if n else [1.]
+    w = torch.tensor(weights, dtype=torch.float64)[:, None, None]
+    expected = {
+        'mean': (w * stacked).sum(0),
+        'gmean': (stacked**w).prod(0),
+        'max': stacked.amax(0),
+    }
+    for merge, e in expected.items():
+        merged = merge_views(views[0], views[1:], merge, beta)
+        assert torch.allclose(merged, e / e.sum(), atol=1e-9)
 
 
 def test_equal_views_are_left_as_they_are():
     p = torch.tensor([[.7, .2, .1]])
-    for merge in ('mean', 'max', 'gmean'): assert torch.allclose(merge_views(p, [p, p], merge), p)
+    for merge in ('mean', 'max', 'gmean'):
+        assert torch.allclose(merge_views(p, [p, p], merge), p)
 
 
 def test_an_impossible_class_does_not_break_the_geometric_mean():
@@ -116,7 +158,8 @@ def test_an_impossible_class_does_not_break_the_geometric_mean():
 def test_averaged_logits_are_the_geometric_mean():
     logits = torch.randn(4, 6, 10, dtype=torch.float64)
     p = logits.softmax(-1)
-    assert torch.allclose(merge_views(p[0], p[1:], 'gmean', beta=None), logits.mean(0).softmax(-1))
+    merged = merge_views(p[0], p[1:], 'gmean', beta=None)
+    assert torch.allclose(merged, logits.mean(0).softmax(-1))
 
 
 # --- the whole
@@ -134,14 +177,16 @@ def test_without_views_it_is_plain_prediction(learn):
 def test_the_mean_is_fastais_lerp(learn):
     "With given views, mean and beta are what fastai's `tta` makes of them."
     p, _, views = tta(learn, n=3, return_views=True, beta=.3)
-    assert views.shape == (4, 20, 10) and torch.allclose(p, torch.lerp(views[1:].mean(0), views[0], .3), atol=1e-6)
+    expected = torch.lerp(views[1:].mean(0), views[0], .3)
+    assert views.shape == (4, 20, 10) and torch.allclose(p, expected, atol=1e-6)
 
 
 def test_views_are_what_the_network_says_of_them(learn):
     _, _, views = tta(learn, views='five_crop', return_views=True)
     dl = learn.dls.valid
-    images, rows, aspects = dl.squares([*range(20)])
-    crops = [centre_crop(images, aspects, 32, rows), *five_crop_views(Pictures(images, rows, aspects, 32, None, None), 4, None)]
+    squares = dl.squares([*range(20)])
+    plain = centre_crop(squares, 32)
+    crops = [plain, *five_crop_views(Pictures(squares, plain, None), 4, None)]
     with torch.no_grad(): expected = [learn.model.eval()(crop).softmax(-1) for crop in crops]
     assert torch.allclose(views, torch.stack(expected), atol=1e-5)
 
@@ -157,12 +202,21 @@ class Symmetric(nn.Module):
 def test_a_network_that_does_not_see_flips(tiny):
     learn = make_learner(get_dls(32, 8, tiny, presize=40), Symmetric, seed=0)
     with learn.no_bar():
-        for merge in ('mean', 'max', 'gmean'): assert torch.allclose(tta(learn, views='flip', merge=merge)[0], tta(learn, n=0)[0], atol=1e-5)
+        expected, _ = tta(learn, n=0)
+        for merge in ('mean', 'max', 'gmean'):
+            assert torch.allclose(tta(learn, views='flip', merge=merge)[0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize('merge', ['mean', 'max', 'gmean'])
-@pytest.mark.parametrize('loss', [CrossEntropyLossFlat(), nn.CrossEntropyLoss(), F.cross_entropy, LabelSmoothingCrossEntropyFlat(), FocalLossFlat(),
-                                  BCEWithLogitsLossFlat(), MSELossFlat()])
+@pytest.mark.parametrize('loss', [
+    CrossEntropyLossFlat(),
+    nn.CrossEntropyLoss(),
+    F.cross_entropy,
+    LabelSmoothingCrossEntropyFlat(),
+    FocalLossFlat(),
+    BCEWithLogitsLossFlat(),
+    MSELossFlat(),
+])
 def test_rows_sum_to_one_whatever_the_loss(learn, loss, merge):
     learn.loss_func = loss
     p, _ = tta(learn, n=2, merge=merge)
@@ -172,7 +226,8 @@ def test_rows_sum_to_one_whatever_the_loss(learn, loss, merge):
         assert torch.allclose(p, tta(learn, n=2, merge=merge)[0])
 
 
-def test_a_network_that_gives_log_probabilities(learn):
+def test_a_network_that_gives_log_probabilities(tiny):
+    learn = new_learner(tiny, bf16=False)  # with more than 3 digits
     expected, _ = tta(learn, n=2)
     learn.model.append(nn.LogSoftmax(-1))
     learn.loss_func = nn.NLLLoss()
@@ -183,7 +238,8 @@ def test_seeds_repeat_and_leave_chance_alone(learn):
     torch.manual_seed(1)
     state = torch.random.get_rng_state()
     a, b, c = (tta(learn, seed=seed)[0] for seed in (1, 1, 2))
-    assert torch.equal(a, b) and not torch.equal(a, c) and torch.equal(state, torch.random.get_rng_state())
+    assert torch.equal(a, b) and not torch.equal(a, c)
+    assert torch.equal(state, torch.random.get_rng_state())
 
 
 def test_order_of_the_files_from_a_loader_that_shuffles_and_drops(learn):
@@ -192,19 +248,22 @@ def test_order_of_the_files_from_a_loader_that_shuffles_and_drops(learn):
     p, t = tta(learn, dl=wild, views='five_crop')
     assert len(p) == 20 and torch.allclose(p, expected, atol=1e-6) and torch.equal(t, targets)
     train, t = tta(learn, ds_idx=0, n=0)
-    assert len(train) == 40 and [learn.dls.vocab[i] for i in t] == [class_name(file.parent.name) for file in learn.dls.train.items]
+    names = [class_name(file.parent.name) for file in learn.dls.train.items]
+    assert len(train) == 40 and [learn.dls.vocab[i] for i in t] == names
 
 
 def test_training_pictures_are_predicted_from_their_centre_crops(learn):
     files = learn.dls.train.items
-    assert torch.allclose(tta(learn, ds_idx=0, n=0)[0], tta(learn, dl=learn.dls.test_dl(files), n=0)[0], atol=1e-6)
+    expected, _ = tta(learn, dl=learn.dls.test_dl(files), n=0)
+    assert torch.allclose(tta(learn, ds_idx=0, n=0)[0], expected, atol=1e-6)
 
 
 def test_without_labels_and_one_picture(learn):
     expected, _ = tta(learn, views='five_crop')
     p, targets = tta(learn, dl=learn.dls.test_dl(learn.dls.valid.items[:1]), views='five_crop')
     assert targets is None and p.shape == (1, 10) and torch.allclose(p, expected[:1], atol=1e-5)
-    assert tta(learn, dl=learn.dls.test_dl(learn.dls.valid.items[:3], with_labels=True), n=1)[1] is not None
+    labelled = learn.dls.test_dl(learn.dls.valid.items[:3], with_labels=True)
+    assert tta(learn, dl=labelled, n=1)[1] is not None
 
 
 def test_a_learner_loaded_from_an_export(learn, tmp_path):
@@ -227,7 +286,10 @@ def test_each_file_is_decoded_once_whatever_n(learn, monkeypatch, tmp_path, n):
         files.append(tmp_path/f'{i}.jpg')
         files[-1].write_bytes(file.read_bytes())
     decoded, load = [], presize.load_square
-    monkeypatch.setattr(presize, 'load_square', lambda file, side: decoded.append(file) or load(file, side))
+    def watched(file, side):
+        decoded.append(file)
+        return load(file, side)
+    monkeypatch.setattr(presize, 'load_square', watched)
     tta(learn, dl=learn.dls.test_dl(files, bs=2), n=n)
     assert sorted(decoded) == files
 
@@ -238,18 +300,23 @@ def test_nothing_is_decoded_that_is_stored(learn, monkeypatch):
 
 
 def test_batches_are_normalized_as_in_training(tiny):
-    learn = make_learner(get_dls(32, 8, tiny, presize=40, after_batch=Normalize()), Net, seed=0, cbs=CheckNormalize())
+    dls = get_dls(32, 8, tiny, presize=40, after_batch=Normalize())
+    learn = make_learner(dls, Net, seed=0, cbs=CheckNormalize())
+    bare = get_dls(32, 8, tiny, presize=40).valid
     with learn.no_bar():
         assert torch.allclose(tta(learn, n=0)[0], plain(learn)[0], atol=1e-5)
-        with pytest.raises(ValueError, match='no normalization'): tta(learn, dl=get_dls(32, 8, tiny, presize=40).valid)
+        with pytest.raises(ValueError, match='no normalization'): tta(learn, dl=bare)
 
 
 def test_what_is_random_in_training_only_is_left_out(tiny):
-    "Training pictures, too, are predicted as in validation: RandomErasing is one of fastai's transforms for training only."
-    learn = make_learner(get_dls(32, 8, tiny, presize=40, after_batch=RandomErasing(p=1., sl=.5, max_count=3)), Net, seed=0)
+    "Even of training pictures: fastai's RandomErasing is a transform for training only."
+    erase = RandomErasing(p=1., sl=.5, max_count=3)
+    learn = make_learner(get_dls(32, 8, tiny, presize=40, after_batch=erase), Net, seed=0)
     bare = make_learner(get_dls(32, 8, tiny, presize=40), Net, seed=0)
     split = learn.dls.train.after_batch.split_idx
-    with learn.no_bar(), bare.no_bar(): assert torch.allclose(tta(learn, ds_idx=0, n=0)[0], tta(bare, ds_idx=0, n=0)[0], atol=1e-6)
+    with learn.no_bar(), bare.no_bar():
+        answers, expected = (tta(each, ds_idx=0, n=0)[0] for each in (learn, bare))
+        assert torch.allclose(answers, expected, atol=1e-6)
     assert learn.dls.train.after_batch.split_idx == split
 
 
@@ -265,34 +332,42 @@ def test_the_model_gets_its_mode_back(learn):
 
 
 def test_no_gradients_and_no_changes(learn):
-    before = [*learn.cbs], learn.dls, {k: v.clone() for k, v in learn.model.state_dict().items()}
+    callbacks, dls = [*learn.cbs], learn.dls
+    weights = {name: value.clone() for name, value in learn.model.state_dict().items()}
     p, _ = tta(learn)
-    assert not p.requires_grad and [*learn.cbs] == before[0] and learn.dls is before[1]
-    assert all(torch.equal(v, before[2][k]) for k, v in learn.model.state_dict().items())
+    assert not p.requires_grad and [*learn.cbs] == callbacks and learn.dls is dls
+    after = learn.model.state_dict()
+    for name, weight in weights.items(): assert torch.equal(after[name], weight)
     p.requires_grad_().sum().backward()  # what comes out may be used for anything
 
 
 def test_views_of_the_readers_own(learn):
     def squished(pictures, n, generator):
-        windows = torch.tensor([[0., 0, 1, 1]]).expand(len(pictures.aspects), 4)
-        yield presize.upright_crop(pictures.images, windows, pictures.size, pictures.rows)
+        windows = torch.tensor([[0., 0, 1, 1]]).expand(len(pictures.squares), 4)
+        yield upright_crop(pictures.squares, windows, pictures.size)
+    close = partial(five_crop_views, share=.5)
     assert tta(learn, views=squished, return_views=True)[2].shape == (2, 20, 10)
-    assert tta(learn, views=partial(five_crop_views, share=.5), n=3, return_views=True)[2].shape == (4, 20, 10)
-    with pytest.raises(ValueError, match=r'a view has the shape \(3, 16, 16\): for this batch it must be 8 × 3'):
+    assert tta(learn, views=close, n=3, return_views=True)[2].shape == (4, 20, 10)
+    message = r'a view has the shape \(3, 16, 16\): for this batch it must be 8 × 3'
+    with pytest.raises(ValueError, match=message):
         tta(learn, views=lambda pictures, n, generator: [torch.zeros(3, 16, 16)])
 
 
 def test_five_crop_has_four_views_and_flip_one(learn):
-    assert tta(learn, n=9, views='five_crop', return_views=True)[2].shape[0] == 5
-    assert tta(learn, n=9, views='flip', return_views=True)[2].shape[0] == 2
-    assert tta(learn, n=2, views='five_crop', return_views=True)[2].shape[0] == 3
+    def passes(**kwargs): return len(tta(learn, return_views=True, **kwargs)[2])
+    assert passes(n=9, views='five_crop') == 5
+    assert passes(n=9, views='flip') == 2
+    assert passes(n=2, views='five_crop') == 3
 
 
 def test_the_memory_does_not_grow_with_n(learn):
     "What is alive while the last view of a batch is predicted: as much for 2 views as for 20."
     import gc
     alive = []
-    def count(*_): alive.append(sum(o.untyped_storage().nbytes() for o in gc.get_objects() if type(o) in (torch.Tensor,) and o.device.type == 'cpu'))
+    def is_tensor(o): return type(o) is torch.Tensor and o.device.type == 'cpu'
+    def count(*_):
+        tensors = filter(is_tensor, gc.get_objects())
+        alive.append(sum(tensor.untyped_storage().nbytes() for tensor in tensors))
     hook = learn.model.register_forward_hook(count)
     most = {}
     for n in (2, 20):
@@ -312,15 +387,23 @@ def test_a_progress_bar_where_the_learner_has_one(learn, capsys):
 
 
 @pytest.mark.parametrize('args,message', [
-    (dict(n=-1), 'n=-1: it must be 0 or more'), (dict(n=1.5), 'n=1.5: it must be a whole number'), (dict(n=True), 'n=True'),
-    (dict(views='corners'), "views='corners': choose one of random, flip, five_crop, multi_scale"), (dict(merge='median'), "merge='median': choose one of mean, max, gmean"),
-    (dict(beta=2), 'beta=2: it must be between 0 and 1'), (dict(beta='x'), "beta='x'"), (dict(seed=-1), 'seed=-1')])
+    (dict(n=-1), 'n=-1: it must be 0 or more'),
+    (dict(n=1.5), 'n=1.5: it must be a whole number'),
+    (dict(n=True), 'n=True'),
+    (dict(views='corners'), "views='corners': choose one of random, flip, five_crop, multi_"),
+    (dict(merge='median'), "merge='median': choose one of mean, max, gmean"),
+    (dict(beta=2), 'beta=2: it must be between 0 and 1'),
+    (dict(beta='x'), "beta='x'"),
+    (dict(seed=-1), 'seed=-1'),
+])
 def test_bad_parameters_are_errors_that_name_them(learn, args, message):
     with pytest.raises((ValueError, TypeError), match=message): tta(learn, **args)
 
 
 def test_data_that_decode_for_each_view(learn, tiny):
-    with pytest.raises(TypeError, match="make the data with sotatrain's get_dls"): tta(learn, dl=datablock_dls(tiny, 16, 8, workers=0).valid)
+    theirs = datablock_dls(tiny, 16, 8, workers=0).valid
+    with pytest.raises(TypeError, match="make the data with sotatrain's get_dls"):
+        tta(learn, dl=theirs)
 
 
 def test_several_labels_are_refused(learn, monkeypatch):
@@ -332,30 +415,36 @@ def test_several_labels_are_refused(learn, monkeypatch):
 
 def answers(n=500, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(n, 5, generator=generator).mul(2).softmax(-1), torch.randint(5, (n,), generator=generator)
+    probabilities = torch.randn(n, 5, generator=generator).mul(2).softmax(-1)
+    return probabilities, torch.randint(5, (n,), generator=generator)
 
 
 def test_bins_against_scikit_learn():
     p, targets = answers()
-    accuracy, confidence = calibration_curve((p.argmax(-1) == targets).numpy(), p.amax(-1).double().numpy(), n_bins=10)
+    right = (p.argmax(-1) == targets).numpy()
+    accuracy, confidence = calibration_curve(right, p.amax(-1).double().numpy(), n_bins=10)
     table = calibration_bins(p, targets, 10)
-    assert table.accuracy.tolist() == pytest.approx(accuracy.tolist()) and table.confidence.tolist() == pytest.approx(confidence.tolist())
+    assert table.accuracy.tolist() == pytest.approx(accuracy.tolist())
+    assert table.confidence.tolist() == pytest.approx(confidence.tolist())
     assert table['count'].sum() == 500
 
 
 def test_the_error_by_hand():
     p = torch.tensor([[.9, .1], [.9, .1], [.6, .4], [.6, .4]])
-    assert calibration_error(p, torch.tensor([0, 0, 0, 1])) == pytest.approx((2*.1 + 2*.1) / 4)  # 1 − .9 and .6 − .5
+    # 1 − .9 and .6 − .5
+    assert calibration_error(p, torch.tensor([0, 0, 0, 1])) == pytest.approx((2*.1 + 2*.1) / 4)
     assert calibration_error(torch.eye(3), torch.tensor([0, 1, 2])) == 0  # sure, and right
 
 
 def test_a_network_that_tells_the_truth_is_calibrated():
     p, _ = answers(50_000)
     targets = torch.multinomial(p, 1, generator=torch.Generator().manual_seed(1)).flatten()
-    assert calibration_error(p, targets) < .015 < calibration_error(p**2 / (p**2).sum(1, keepdim=True), targets)
+    overconfident = p**2 / (p**2).sum(1, keepdim=True)
+    assert calibration_error(p, targets) < .015 < calibration_error(overconfident, targets)
 
 
 def test_the_plot_shows_each_name():
     ax = plot_reliability({'a': answers(), 'b': answers(seed=1)})
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert [label.split(',')[0] for label in labels] == ['a', 'b'] and f'ECE {100*calibration_error(*answers()):.1f} %' in labels[0]
+    assert [label.split(',')[0] for label in labels] == ['a', 'b']
+    assert f'ECE {100*calibration_error(*answers()):.1f} %' in labels[0]
