@@ -25,16 +25,17 @@ from fastai.vision.models import xresnet
 from .core.bars import TimeLeft
 from .core.convolution import quicken
 
-# %% ../nbs/03_learner.ipynb #9e3cd579
+# %% ../nbs/03_learner.ipynb #0088a293
 XRESNETS = [name for name in dir(xresnet) if name.startswith(('xres', 'xse_'))]
 
 def _torchvisions(): return torchvision.models.list_models(torchvision.models)
 
 def _timm():
     "The library timm, or None where it is not installed."
-    try: import timm
+    try:
+        import timm
+        return timm
     except ImportError: return None
-    return timm
 
 def _by_name(name):
     "The function that makes the network `name`, or None if no library knows it."
@@ -43,7 +44,7 @@ def _by_name(name):
     timm = _timm()
     if timm and timm.is_model(name): return partial(timm.create_model, name)
 
-# %% ../nbs/03_learner.ipynb #d638a401
+# %% ../nbs/03_learner.ipynb #dd0785ea
 def _unknown(name):
     "The error for a name that no library knows."
     timm = _timm()
@@ -54,7 +55,7 @@ def _unknown(name):
     missing = '' if timm else " timm, which has many more, is not installed"
     return ValueError(f"unknown network {name!r}: {advice}{missing}")
 
-# %% ../nbs/03_learner.ipynb #225ab080
+# %% ../nbs/03_learner.ipynb #fdc56927
 def _classes_parameter(arch):
     "What `arch` calls its number of classes."
     function = arch
@@ -107,9 +108,10 @@ def has_bf16(device) -> bool:
     if device.type != 'cpu': return False
     return getattr(torch.cpu, '_is_avx512_bf16_supported', lambda: False)()
 
-# %% ../nbs/03_learner.ipynb #60ab8aa1
+# %% ../nbs/03_learner.ipynb #858bff5c
 class Bfloat16:
-    "Lets a model compute in bfloat16 where that is safe and the device can, and return float32."
+    """Lets a model compute in bfloat16 where that is safe and the device can, and return
+    float32."""
     def attach(self, model: nn.Module) -> nn.Module:
         # not with hooks: after Ctrl-C, none would switch it off again
         self.model, model.forward = model, self
@@ -139,6 +141,11 @@ class StopIfDiverged(Callback):
             "try a rate ten times lower; if that does not help, look for NaN in the pictures, "
             "for wrong labels, or for a loss that takes the logarithm of 0")
 
+# %% ../nbs/03_learner.ipynb #a81ce76e
+def _n_classes(dls):
+    if n_out := getattr(dls, 'c', None): return n_out
+    raise ValueError("dls.c, the number of classes, is missing: set it, as in dls.c = 10")
+
 # %% ../nbs/03_learner.ipynb #59ff22ee
 def make_learner(
     dls: DataLoaders,
@@ -152,16 +159,13 @@ def make_learner(
 ) -> Learner:
     """A `Learner` with a network that starts from random weights, made for speed.
 
-    Raises `ValueError` if `dls` does not know its number of classes, and what `make_model` raises."""
+    Raises `ValueError` if `dls` does not know its number of classes, and what `make_model`
+    raises."""
     with seeded(seed): model = make_model(arch, _n_classes(dls))
     model = quicken(model.to(dls.device, memory_format=torch.channels_last))
     if bf16: Bfloat16().attach(model)
     return Learner(dls, model, loss_func=loss_func or CrossEntropyLossFlat(),
                    metrics=metrics, cbs=[StopIfDiverged(), *L(cbs)], **kwargs)
-
-def _n_classes(dls):
-    if n_out := getattr(dls, 'c', None): return n_out
-    raise ValueError("dls.c, the number of classes, is missing: set it, as in dls.c = 10")
 
 # %% ../nbs/03_learner.ipynb #57918bd0
 @contextmanager
@@ -171,7 +175,7 @@ def quietly(learn: Learner):
     with closing(TimeLeft()) as bar:
         with learn.no_bar(), learn.no_logging(), learn.added_cbs(bar): yield learn
 
-# %% ../nbs/03_learner.ipynb #40cd82c2
+# %% ../nbs/03_learner.ipynb #348c6583
 def _kept_for_backward(model, xb):
     "The blocks of memory that PyTorch keeps of a forward pass, by their addresses."
     kept = {}
