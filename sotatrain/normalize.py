@@ -110,7 +110,7 @@ class Normalize(DisplayedTransform):
     order = 99
 
     def __init__(self,
-        mean=None,  # of each channel, pixels from 0 to 1; the data's `channel_stats` if missing
+        mean=None,  # of each channel, pixels from 0 to 1; by default the data's `channel_stats`
         std=None,   # in the same way, more than 0
     ):
         self.mean, self.std = _for_batches(mean, std)
