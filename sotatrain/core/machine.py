@@ -1,4 +1,5 @@
-"""What one has to know of a machine to compare its numbers with another's; and what to do when its memory is full."""
+"""What one has to know of a machine to compare its numbers with another's; and what to do when
+its memory is full."""
 import os
 import platform
 from datetime import datetime, timezone
@@ -9,17 +10,22 @@ __all__ = ['conditions', 'processor', 'explain_out_of_memory']
 
 
 def conditions(
-    device,          # where the training took place
+    device,          # where the training run took place
     precision: str,  # `'bf16'` or `'fp32'`
 ) -> dict:
     "Hardware, versions, the precision that was asked for, and the date (UTC)."
     import torch
     device = torch.device(device)
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else processor()
-    versions = {package: _version(package) for package in ('sotatrain', 'torch', 'torchvision', 'fastai')}
-    return dict(date=datetime.now(timezone.utc).isoformat(timespec='seconds'), device=name, cores=os.cpu_count(),
-                threads=torch.get_num_threads(), precision=precision, system=platform.system(),
-                versions={'python': platform.python_version()} | versions)
+    packages = 'sotatrain', 'torch', 'torchvision', 'fastai'
+    return dict(
+        date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        device=name,
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        precision=precision,
+        system=platform.system(),
+        versions={'python': platform.python_version()} | {p: _version(p) for p in packages})
 
 def _version(package):
     try: return version(package)
@@ -35,13 +41,16 @@ def processor() -> str:
 
 
 def explain_out_of_memory(what: str):
-    """In a notebook, show one sentence instead of a traceback when a GPU's memory is full: `what` should be lowered.
+    """In a notebook, show one sentence instead of a traceback when a GPU's memory is full:
+    `what` should be lowered.
 
-    Nothing else changes, and outside of a notebook nothing at all. (A stored traceback would keep the tensors alive.)"""
+    Nothing else changes, and outside a notebook nothing at all. (A stored traceback would keep
+    the tensors alive.)"""
     import torch
     from IPython import get_ipython
     if not (shell := get_ipython()): return
     def explain(shell, kind, error, trace, tb_offset=None):
-        sentence = f"The GPU's memory is full: lower {what}, and the rate with it; then restart the kernel, and run the notebook again."
+        sentence = (f"The GPU's memory is full: lower {what}, and the rate with it; "
+                    "then restart the kernel, and run the notebook again.")
         shell._showtraceback(kind, sentence, [f'{kind.__name__}: {sentence}'])
     shell.set_custom_exc((torch.cuda.OutOfMemoryError,), explain)

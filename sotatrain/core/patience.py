@@ -16,19 +16,22 @@ def with_patience(
     function,
     *args,
 ):
-    """What `function(*args)` returns or raises. Raises `TimeIsUp` after so many seconds, and stops the function.
+    """What `function(*args)` returns or raises.
 
-    It runs in a thread of its own. Python stops a thread between two of its own steps only: a function that waits
-    inside compiled code goes on there, without harm, until it comes back to Python."""
+    Raises `TimeIsUp` after so many seconds, and stops the function. It runs in a thread of its
+    own. Python stops a thread between two of its own steps only: a function that waits inside
+    compiled code goes on there, without harm, until it comes back to Python."""
     outcome = {}
     def run():
         try: outcome['result'] = function(*args)
-        except BaseException as error: outcome['error'] = error  # raised again where the reader sees it
+        # kept, and raised again where the reader sees it
+        except BaseException as error: outcome['error'] = error
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop))
+        ident, stop = ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, stop)
         raise TimeIsUp(f"no answer after {seconds:g} seconds")
     if 'error' in outcome: raise outcome['error']
     return outcome['result']

@@ -1,4 +1,5 @@
-"""What is taken down while a learner trains: each epoch's stage, size of the pictures, losses, metrics, seconds and images a second."""
+"""What is recorded while a learner trains: each epoch's stage, size of the pictures, losses,
+metrics, seconds and images a second."""
 from time import perf_counter
 
 import psutil
@@ -9,12 +10,14 @@ __all__ = ['Watch']
 
 
 class Watch(Callback):
-    "Takes down each epoch, over one fit or several: `epochs` is a list of dicts; `totals` has the sums."
+    """Records each epoch, over one fit or several: `epochs` is a list of dicts; `totals` has
+    the sums."""
     order = 70  # after the `Recorder`
 
     def __init__(self, step=noop):
         self.step = step  # called after each batch
-        self.stage, self.epochs = 0, []  # whoever trains in stages counts them here
+        self.stage = 0    # code that trains in stages counts them here
+        self.epochs = []
         self.seconds = self.train_seconds = self.images = self.peak = 0
 
     def before_fit(self):
@@ -24,7 +27,8 @@ class Watch(Callback):
     def before_epoch(self): self.epoch_start = perf_counter()
 
     def before_train(self):
-        self.train_start, self.widths, self.epoch_images = perf_counter(), [], 0
+        self.train_start = perf_counter()
+        self.widths, self.epoch_images = [], 0
 
     def after_batch(self):
         if self.training:
@@ -39,11 +43,13 @@ class Watch(Callback):
         self.train_seconds += self.epoch_seconds
 
     def after_epoch(self):
-        names = self.recorder.metric_names[1:]
+        logged = zip(self.recorder.metric_names[1:], self.recorder.log[1:])
         self.epochs.append(dict(
-            stage=self.stage, size=round(sum(self.widths) / max(1, len(self.widths)), 1),
-            **{name: _round(value) for name, value in zip(names, self.recorder.log[1:]) if name != 'time'},
-            seconds=round(perf_counter() - self.epoch_start, 2), images_per_second=round(self.epoch_images / self.epoch_seconds, 1)))
+            stage=self.stage,
+            size=round(sum(self.widths) / max(1, len(self.widths)), 1),
+            **{name: _round(value) for name, value in logged if name != 'time'},
+            seconds=round(perf_counter() - self.epoch_start, 2),
+            images_per_second=round(self.epoch_images / self.epoch_seconds, 1)))
 
     def after_fit(self): self.seconds += perf_counter() - self.start
 
@@ -52,12 +58,16 @@ class Watch(Callback):
 
     def memory(self):
         "Bytes: on a GPU the most that tensors ever took, elsewhere what the process takes now."
-        return torch.cuda.max_memory_allocated(self.dls.device) if self.on_gpu else psutil.Process().memory_info().rss
+        if self.on_gpu: return torch.cuda.max_memory_allocated(self.dls.device)
+        return psutil.Process().memory_info().rss
 
     def totals(self):
-        "A run's seconds, those of validation included; images a second, in training; the peak of the memory, MB."
-        return dict(seconds=round(self.seconds, 2), images_per_second=round(self.images / self.train_seconds, 1),
-                    peak_memory_mb=round(self.peak / 1e6))
+        """A run's seconds, those of validation included; images a second, in training; the peak
+        of the memory, MB."""
+        return dict(
+            seconds=round(self.seconds, 2),
+            images_per_second=round(self.images / self.train_seconds, 1),
+            peak_memory_mb=round(self.peak / 1e6))
 
 
 def _round(number): return number if number is None else round(float(number), 6)

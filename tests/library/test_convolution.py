@@ -5,7 +5,8 @@ from copy import deepcopy
 import pytest
 import torch
 from fastai.vision.all import TensorImage
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
@@ -26,18 +27,26 @@ def gradients(layer, x):
 def calls(monkeypatch):
     "How often the fast way was taken."
     seen, fast = [], convolution._weight_gradient
-    monkeypatch.setattr(convolution, '_weight_gradient', lambda *args: seen.append(args) or fast(*args))
+    def counted(*args):
+        seen.append(args)
+        return fast(*args)
+    monkeypatch.setattr(convolution, '_weight_gradient', counted)
     return seen
 
 
 @settings(deadline=None, max_examples=60)
-@given(n=st.integers(1, 3), channels=st.tuples(st.integers(1, 4), st.integers(1, 4)), size=st.tuples(st.integers(3, 6), st.integers(3, 6)),
-       kernel=st.tuples(st.integers(1, 3), st.integers(2, 3)), step=st.tuples(st.integers(1, 3), st.integers(1, 2)),
-       padding=st.tuples(st.integers(0, 2), st.integers(0, 2)), bias=st.booleans(), last=st.booleans())
+@given(n=st.integers(1, 3),
+       channels=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+       size=st.tuples(st.integers(3, 6), st.integers(3, 6)),
+       kernel=st.tuples(st.integers(1, 3), st.integers(2, 3)),
+       step=st.tuples(st.integers(1, 3), st.integers(1, 2)),
+       padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+       bias=st.booleans(),
+       last=st.booleans())
 def test_gradients_are_those_of_pytorch(n, channels, size, kernel, step, padding, bias, last):
     layer = nn.Conv2d(*channels, kernel, step, padding, bias=bias, dtype=torch.float64)
     x = torch.randn(n, channels[0], *size, dtype=torch.float64)
-    if last: layer, x = layer.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    if last: layer, x = (what.to(memory_format=torch.channels_last) for what in (layer, x))
     for ours, reference in zip(gradients(quicken(deepcopy(layer)), x), gradients(layer, x)):
         assert ours.shape == reference.shape
         torch.testing.assert_close(ours, reference, rtol=1e-10, atol=1e-10)
@@ -50,14 +59,16 @@ def test_a_whole_network_learns_the_same(calls):
     x, y = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.arange(4)
     for model in (plain, quick): F.cross_entropy(model(x), y).backward()
     assert len(calls) >= 8
-    for a, b in zip(plain.parameters(), quick.parameters()): torch.testing.assert_close(a.grad, b.grad, rtol=1e-8, atol=1e-10)
+    for a, b in zip(plain.parameters(), quick.parameters()):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-8, atol=1e-10)
     assert plain.state_dict().keys() == quick.state_dict().keys()
 
 
 def test_second_derivatives():
     layer = quicken(nn.Conv2d(2, 3, 3, padding=1, dtype=torch.float64))
     x = torch.randn(1, 2, 3, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradgradcheck(lambda x, w: layer._conv_forward(x, w, None), (x, layer.weight))
+    def convolve(x, weight): return layer._conv_forward(x, weight, None)
+    assert torch.autograd.gradgradcheck(convolve, (x, layer.weight))
 
 
 def test_frozen_weights_and_pictures_without_gradient(calls):
@@ -72,8 +83,13 @@ def test_frozen_weights_and_pictures_without_gradient(calls):
 
 
 @pytest.mark.parametrize('layer', [
-    nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, groups=2), nn.Conv2d(4, 4, 3, dilation=2), nn.Conv2d(4, 4, 3, padding='same'),
-    nn.Conv2d(4, 4, 3, padding=1, padding_mode='circular'), type('Own', (nn.Conv2d,), {})(4, 4, 3)])
+    nn.Conv2d(4, 4, 1),
+    nn.Conv2d(4, 4, 3, groups=2),
+    nn.Conv2d(4, 4, 3, dilation=2),
+    nn.Conv2d(4, 4, 3, padding='same'),
+    nn.Conv2d(4, 4, 3, padding=1, padding_mode='circular'),
+    type('Own', (nn.Conv2d,), {})(4, 4, 3),
+])
 def test_other_convolutions_are_left_alone(layer):
     before = type(layer)
     assert type(quicken(layer)) is before
@@ -89,7 +105,8 @@ def test_large_maps_and_autocast_are_left_to_pytorch(calls):
 
 
 def test_a_picture_that_is_too_small_is_still_pytorchs_error():
-    with pytest.raises(RuntimeError, match='[Kk]ernel size'): quicken(nn.Conv2d(2, 2, 3))(torch.randn(1, 2, 2, 2))
+    layer = quicken(nn.Conv2d(2, 2, 3))
+    with pytest.raises(RuntimeError, match='[Kk]ernel size'): layer(torch.randn(1, 2, 2, 2))
 
 
 def test_fastai_tensors_copies_and_pickles(calls):
@@ -97,4 +114,5 @@ def test_fastai_tensors_copies_and_pickles(calls):
     assert type(layer) is SmallMapConv2d
     out = layer(TensorImage(torch.randn(1, 2, 4, 4)))
     out.sum().backward()
-    assert isinstance(out, TensorImage) and calls and layer(torch.randn(2, 4, 4)).shape == (2, 4, 4)
+    assert isinstance(out, TensorImage) and calls
+    assert layer(torch.randn(2, 4, 4)).shape == (2, 4, 4)

@@ -7,7 +7,18 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from fastai.vision.all import Callback, CancelFitException, CrossEntropyLossFlat, DataLoader, DataLoaders, Learner, SGD, load_learner, resnet18, xresnet18
+from fastai.vision.all import (
+    SGD,
+    Callback,
+    CancelFitException,
+    CrossEntropyLossFlat,
+    DataLoader,
+    DataLoaders,
+    Learner,
+    load_learner,
+    resnet18,
+    xresnet18,
+)
 
 from sotatrain import learner
 from sotatrain.learner import *
@@ -23,13 +34,21 @@ def dls(tiny, tmp_path, monkeypatch):
 
 @pytest.fixture
 def with_bf16(monkeypatch):
-    "Pretend that every device has it: PyTorch emulates it where it has not."
+    "Pretend that every device has it: PyTorch imitates it elsewhere."
     monkeypatch.setattr(learner, 'has_bf16', lambda device: True)
 
 
 # --- networks
 
-@pytest.mark.parametrize('arch', ['xresnet18', 'resnet18', xresnet18, resnet18, Net, partial(xresnet18, sa=True), lambda num_classes: Net(num_classes)])
+@pytest.mark.parametrize('arch', [
+    'xresnet18',
+    'resnet18',
+    xresnet18,
+    resnet18,
+    Net,
+    partial(xresnet18, sa=True),
+    lambda num_classes: Net(num_classes),
+])
 def test_networks_by_name_and_by_function(arch):
     model = make_model(arch, 7)
     assert model.eval()(torch.rand(2, 3, 64, 64)).shape == (2, 7)
@@ -41,24 +60,28 @@ def test_networks_of_timm():
 
 
 @pytest.mark.parametrize('arch,error,message', [
-    ('xresnet81', ValueError, 'did you mean xresnet18'), ('?', ValueError, 'choose one such as xresnet50'),
-    (lambda n: Net(n), TypeError, 'wrap it')])
+    ('xresnet81', ValueError, 'did you mean xresnet18'),
+    ('?', ValueError, 'choose one such as xresnet50'),
+    (lambda n: Net(n), TypeError, 'wrap it'),
+])
 def test_unknown_networks_are_errors(arch, error, message):
     with pytest.raises(error, match=message): make_model(arch, 7)
 
 
 def test_without_timm_the_error_says_so(monkeypatch):
     monkeypatch.setattr(learner, '_timm', lambda: None)
-    with pytest.raises(ValueError, match='timm, which has many more, is not installed'): make_model('test_resnet', 7)
+    with pytest.raises(ValueError, match='timm, which has many more, is not installed'):
+        make_model('test_resnet', 7)
 
 
 # --- seeds
 
-def test_seeded_repeats_and_leaves_outer_chance_alone():
+def test_seeded_repeats_and_leaves_outer_random_numbers_alone():
     def draw(): return random.random(), np.random.rand(), torch.rand(1).item()
-    random.seed(1); np.random.seed(1); torch.manual_seed(1)
+    def start(): return random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    start()
     expected = draw()
-    random.seed(1); np.random.seed(1); torch.manual_seed(1)
+    start()
     with seeded(5): first = draw()
     with pytest.raises(KeyError):
         with seeded(5):
@@ -74,28 +97,32 @@ def test_same_seed_same_weights(dls):
 
 # --- bfloat16
 
+def dtypes_inside(model):
+    "A list to which each pass through the model's first layer adds the type of what comes out."
+    seen = []
+    model[0].register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
+    return seen
+
+
 def test_bfloat16_inside_float32_outside(dls, with_bf16):
-    inside = []
-    learn = make_learner(dls, Net, seed=0)
-    learn.model[0].register_forward_hook(lambda m, i, o: inside.append(o.dtype))
+    model = make_learner(dls, Net, seed=0).model
+    inside = dtypes_inside(model)
     xb = dls.one_batch()[0]
-    assert learn.model(xb).dtype == torch.float32 and inside == [torch.bfloat16]
+    assert model(xb).dtype == torch.float32 and inside == [torch.bfloat16]
     assert not torch.is_autocast_enabled('cpu')
 
 
 def test_without_bf16_everything_is_float32(dls, with_bf16):
-    inside = []
-    learn = make_learner(dls, Net, bf16=False)
-    learn.model[0].register_forward_hook(lambda m, i, o: inside.append(o.dtype))
-    learn.model(dls.one_batch()[0])
+    model = make_learner(dls, Net, bf16=False).model
+    inside = dtypes_inside(model)
+    model(dls.one_batch()[0])
     assert inside == [torch.float32]
 
 
 def test_an_outer_autocast_stays_at_work_where_there_is_no_bf16(dls, monkeypatch):
     monkeypatch.setattr(learner, 'has_bf16', lambda device: False)
-    inside = []
     model = make_learner(dls, Net).model
-    model[0].register_forward_hook(lambda m, i, o: inside.append(o.dtype))
+    inside = dtypes_inside(model)
     with torch.autocast('cpu', torch.float16): model(dls.one_batch()[0])
     assert inside == [torch.float16]
 
@@ -140,7 +167,8 @@ def test_a_learner_for_speed(dls):
     learn = make_learner(dls, Net, seed=0)
     assert isinstance(learn, Learner) and isinstance(learn.loss_func, CrossEntropyLossFlat)
     assert learn.model[0].weight.is_contiguous(memory_format=torch.channels_last)
-    assert learn.model[-1].out_features == dls.c == 10 and [m.name for m in learn.metrics] == ['accuracy']
+    assert learn.model[-1].out_features == dls.c == 10
+    assert [metric.name for metric in learn.metrics] == ['accuracy']
 
 
 def test_what_make_learner_does_not_know_goes_to_learner(dls):
@@ -161,49 +189,65 @@ def test_training_and_prediction_work(dls, tmp_path):
         learn.export(tmp_path/'model.pkl')
         again = load_learner(tmp_path/'model.pkl')
         with again.no_bar(): after = again.get_preds(dl=again.dls.test_dl(dls.valid.items))[0]
-    assert torch.allclose(before, after, atol=1e-5) and torch.allclose(before.sum(1), torch.ones(20), atol=1e-4)
+    assert torch.allclose(before, after, atol=1e-5)
+    assert torch.allclose(before.sum(1), torch.ones(20), atol=1e-4)
 
 
 # --- a loss that is no number
 
 def test_a_diverging_loss_stops_the_run_with_a_sentence(dls):
     learn = make_learner(dls, Net, seed=0, opt_func=SGD, bf16=False)
-    with learn.no_bar(), learn.no_logging(), pytest.raises(Diverged) as error: learn.fit(3, 1e38)
-    assert str(error.value).startswith('the loss is ') and 'at a learning rate of 1e+38: try a rate ten times lower' in str(error.value)
+    with learn.no_bar(), learn.no_logging(), pytest.raises(Diverged) as caught:
+        learn.fit(3, 1e38)
+    sentence = str(caught.value)
+    assert sentence.startswith('the loss is ')
+    assert 'at a learning rate of 1e+38: try a rate ten times lower' in sentence
 
 
 def test_the_learning_rate_finder_may_diverge(dls):
     learn = make_learner(dls, Net, seed=0, opt_func=SGD, bf16=False, path=None)
-    with learn.no_bar(): learn.lr_find(start_lr=1e20, end_lr=1e38, num_it=20, stop_div=False, show_plot=False, suggest_funcs=None)
+    with learn.no_bar():
+        learn.lr_find(start_lr=1e20, end_lr=1e38, num_it=20, stop_div=False,
+                      show_plot=False, suggest_funcs=None)
     assert not torch.isfinite(torch.stack(learn.recorder.losses)).all()
 
 
 # --- a bar instead of a table
 
-def test_quietly_shows_the_time_left_and_leaves_nothing(dls, monkeypatch):
+class Bar:
+    "Records what is done with a bar."
+    def __init__(self, items, steps):
+        self.total = len(items)
+        self.steps = steps
+
+    def update(self, value): self.steps += [value] if value else []
+    def on_iter_end(self): self.steps.append('closed')
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    "What is done with the bars of a test."
     steps = []
-    monkeypatch.setattr('sotatrain.core.bars.progress_bar', lambda total, **kwargs: Bar(total, steps))
+    def bar(items, **kwargs): return Bar(items, steps)
+    monkeypatch.setattr('sotatrain.core.bars.progress_bar', bar)
+    return steps
+
+
+def test_quietly_shows_the_time_left_and_leaves_nothing(dls, steps):
     learn = make_learner(dls, 'xresnet18', seed=0)
     before = {type(cb) for cb in learn.cbs}
     with quietly(learn) as inside:
         assert inside is learn
         learn.fit(2, 1e-3)
-    assert steps == [*range(1, 2*(len(dls.train) + len(dls.valid)) + 1)] and {type(cb) for cb in learn.cbs} == before and hasattr(learn, 'progress')
+    batches = len(dls.train) + len(dls.valid)
+    assert steps == [*range(1, 2*batches + 1)]
+    assert {type(cb) for cb in learn.cbs} == before and hasattr(learn, 'progress')
 
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt, CancelFitException])
-def test_the_bar_goes_when_a_training_ends_early(dls, monkeypatch, error):
-    steps = []
-    monkeypatch.setattr('sotatrain.core.bars.progress_bar', lambda total, **kwargs: Bar(total, steps))
+def test_the_bar_goes_when_training_ends_early(dls, steps, error):
     class Stop(Callback):
         def after_loss(self): raise error
     learn = make_learner(dls, 'xresnet18', seed=0, cbs=Stop())
     with suppress(KeyboardInterrupt), quietly(learn): learn.fit(1, 1e-3)
     assert steps[-1:] == ['closed'] and hasattr(learn, 'progress')
-
-
-class Bar:
-    "Takes down what is done with a bar."
-    def __init__(self, items, steps): self.total, self.steps = len(items), steps
-    def update(self, value): self.steps += [value] if value else []
-    def on_iter_end(self): self.steps.append('closed')

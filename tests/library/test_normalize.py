@@ -1,8 +1,16 @@
 import pytest
 import torch
 from fastai.data.transforms import Normalize as FastaiNormalize
-from fastai.vision.all import DataLoader, DataLoaders, L, TensorImage, imagenet_stats, load_learner, resnet18, vision_learner
-from hypothesis import given, settings, strategies as st
+from fastai.vision.all import (
+    DataLoader,
+    TensorImage,
+    imagenet_stats,
+    load_learner,
+    resnet18,
+    vision_learner,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sotatrain.data import datablock_dls
 from sotatrain.learner import make_learner
@@ -13,12 +21,20 @@ from tests.networks import Net
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch): monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
 
 
-def make_dls(tiny, *tfms, **kwargs): return get_dls(24, 8, tiny, presize=32, seed=0, device='cpu', after_batch=tfms, **kwargs)
+def make_dls(tiny, *tfms):
+    return get_dls(24, 8, tiny, presize=32, seed=0, device='cpu', after_batch=tfms)
 
-def pictures(n=6): return TensorImage(torch.rand(n, 3, 10, 12, generator=torch.Generator().manual_seed(0)))
+def other_dls(tiny): return datablock_dls(tiny, 24, 8, presize=32, workers=0, device='cpu')
+
+def pictures(n=6):
+    generator = torch.Generator().manual_seed(0)
+    return TensorImage(torch.rand(n, 3, 10, 12, generator=generator))
+
+def fastais(mean, std): return FastaiNormalize.from_stats(mean, std, cuda=False)
 
 
 # --- statistics
@@ -28,7 +44,8 @@ def test_stats_of_a_store_are_exact(tiny):
     pixels = dls.train.store.images[dls.train.rows].double() / 255
     expected = pixels.mean((0, 1, 2)), pixels.std((0, 1, 2), correction=0)
     for data in (dls, dls.train, dls.train.store):
-        for found, exact in zip(channel_stats(data), expected): assert torch.allclose(found.double(), exact, atol=6e-8, rtol=0)
+        for found, exact in zip(channel_stats(data), expected):
+            assert torch.allclose(found.double(), exact, atol=6e-8, rtol=0)
 
 
 def test_validation_pictures_do_not_count(tiny):
@@ -43,19 +60,22 @@ def test_stats_of_a_dataloader_are_of_its_own_pictures(tiny):
 
 
 def test_stats_of_other_loaders_come_from_an_epoch_of_batches(tiny):
-    dls = datablock_dls(tiny, 24, 8, presize=32, workers=0, device='cpu')
-    mean, std = channel_stats(dls)
+    mean, std = channel_stats(other_dls(tiny))
     assert mean.shape == std.shape == (3,) and (std > 0).all()
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 7), min_size=1, max_size=6), st.floats(-1e4, 1e4), st.floats(1e-3, 1e3))
+@given(sizes=st.lists(st.integers(1, 7), min_size=1, max_size=6),
+       shift=st.floats(-1e4, 1e4),
+       scale=st.floats(1e-3, 1e3))
 def test_merged_batches_are_the_whole_in_float64(sizes, shift, scale):
     generator = torch.Generator().manual_seed(len(sizes))
-    batches = [(shift + scale * torch.rand(n, 3, 4, 4, generator=generator, dtype=torch.float64),) for n in sizes]
-    whole = torch.cat([b for b, in batches])
+    def draw(n): return torch.rand(n, 3, 4, 4, generator=generator, dtype=torch.float64)
+    batches = [(shift + scale * draw(n),) for n in sizes]
+    whole = torch.cat([batch for batch, in batches])
     mean, std = _stats_of_batches(batches)
-    assert torch.allclose(mean, whole.mean((0, 2, 3)), rtol=1e-12) and torch.allclose(std, whole.std((0, 2, 3), correction=0), rtol=1e-6, atol=1e-9)
+    assert torch.allclose(mean, whole.mean((0, 2, 3)), rtol=1e-12)
+    assert torch.allclose(std, whole.std((0, 2, 3), correction=0), rtol=1e-6, atol=1e-9)
 
 
 def test_nothing_to_measure_is_an_error():
@@ -66,9 +86,11 @@ def test_nothing_to_measure_is_an_error():
 
 def test_equal_to_fastais_and_back():
     x, stats = pictures(), ([.4, .5, .6], [.2, .3, .1])
-    ours, theirs = Normalize(*stats), FastaiNormalize.from_stats(*stats, cuda=False)
-    assert torch.allclose(ours.encodes(x), theirs.encodes(x), atol=1e-6) and torch.allclose(ours.decode(ours(x)), x, atol=1e-6)
-    assert torch.equal(Normalize.from_stats(*stats)(x), ours(x)) and isinstance(ours(x), TensorImage)
+    ours, theirs = Normalize(*stats), fastais(*stats)
+    assert torch.allclose(ours.encodes(x), theirs.encodes(x), atol=1e-6)
+    assert torch.allclose(ours.decode(ours(x)), x, atol=1e-6)
+    assert torch.equal(Normalize.from_stats(*stats)(x), ours(x))
+    assert isinstance(ours(x), TensorImage)
 
 
 @given(st.floats(-5, 5), st.floats(.01, 10))
@@ -85,17 +107,22 @@ def test_only_pictures_are_normalized():
 def test_without_statistics_it_measures_the_training_set(tiny):
     dls = make_dls(tiny, Normalize())
     mean, std = channel_stats(make_dls(tiny))
-    for dl in dls.loaders: assert torch.equal(normalization(dl).mean.flatten(), mean) and torch.equal(normalization(dl).std.flatten(), std)
+    for dl in dls.loaders:
+        assert torch.equal(normalization(dl).mean.flatten(), mean)
+        assert torch.equal(normalization(dl).std.flatten(), std)
 
 
 @pytest.mark.parametrize('stats,message', [
-    (([.5]*3, None), 'give both'), (([.5]*3, [.2]*2), '3 means and 2 standard deviations'), (([.5]*3, [.2, 0, .2]), 'must be more than 0')])
+    (([.5]*3, None), 'give both'),
+    ((None, [.2]*3), 'give both'),
+    (([.5]*3, [.2]*2), '3 means and 2 standard deviations'),
+    (([.5]*3, [.2, 0, .2]), 'must be more than 0'),
+])
 def test_impossible_statistics_are_errors(stats, message):
     with pytest.raises(ValueError, match=message): Normalize(*stats)
 
 
 def test_show_batch_decodes(tiny):
-    shown = []
     dls = make_dls(tiny, Normalize())
     x = dls.decode_batch(dls.one_batch())[0][0]
     assert 0 <= x.min() and x.max() <= 1.0001
@@ -114,16 +141,21 @@ def test_export_keeps_the_statistics(tiny, tmp_path):
     assert torch.allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize('tfms', [(), (Normalize([.5]*3, [.5]*3),), (FastaiNormalize.from_stats([.5]*3, [.5]*3, cuda=False),)])
+@pytest.mark.parametrize('tfms', [
+    (),
+    (Normalize([.5]*3, [.5]*3),),
+    (fastais([.5]*3, [.5]*3),),
+])
 def test_other_normalization_is_refused_in_training_and_prediction(tiny, tfms):
     learn = make_learner(make_dls(tiny, Normalize()), Net, seed=0, cbs=CheckNormalize())
     learn.dls = make_dls(tiny, *tfms)
+    message = 'the network expects mean .*, and these batches come with'
     with learn.no_bar(), learn.no_logging():
         for use in (learn.validate, learn.get_preds, lambda: learn.fit(1)):
-            with pytest.raises(ValueError, match='the network expects mean .*, and these batches come with'): use()
+            with pytest.raises(ValueError, match=message): use()
 
 
-def test_the_same_statistics_pass_whoever_wrote_the_transform(tiny):
+def test_the_same_statistics_pass_in_our_transform_and_in_fastais(tiny):
     dls = make_dls(tiny, Normalize())
     learn = make_learner(dls, Net, seed=0, cbs=CheckNormalize())
     tfm = normalization(dls)
@@ -142,11 +174,13 @@ def test_unnormalized_stays_unnormalized(tiny):
 
 def test_a_pretrained_learner_loses_its_normalization_unless_watched(tiny, monkeypatch):
     "What `vision_learner` does, with random weights in place of a download."
-    monkeypatch.setattr('torchvision._internally_replaced_utils.load_state_dict_from_url', lambda *a, **k: resnet18().state_dict())
-    monkeypatch.setattr('torch.hub.load_state_dict_from_url', lambda *a, **k: resnet18().state_dict())
-    monkeypatch.setattr('torchvision.models._api.load_state_dict_from_url', lambda *a, **k: resnet18().state_dict())
+    def load(*args, **kwargs): return resnet18().state_dict()
+    homes = 'torchvision._internally_replaced_utils', 'torchvision.models._api', 'torch.hub'
+    for home in homes:
+        monkeypatch.setattr(f'{home}.load_state_dict_from_url', load)
     learn = vision_learner(make_dls(tiny), resnet18, cbs=CheckNormalize(), path=tiny)
-    assert torch.allclose(normalization(learn.dls).mean.flatten(), torch.tensor(imagenet_stats[0]))
+    mean = normalization(learn.dls).mean.flatten()
+    assert torch.allclose(mean, torch.tensor(imagenet_stats[0]))
     old, learn.dls = learn.dls, make_dls(tiny)
     assert normalization(learn.dls) is None  # lost, and fastai says nothing
     with learn.no_bar(), pytest.raises(ValueError, match='no normalization'): learn.validate()
@@ -155,14 +189,16 @@ def test_a_pretrained_learner_loses_its_normalization_unless_watched(tiny, monke
 
 
 def test_normalized_batches_are_not_measured_again(tiny):
-    dls = datablock_dls(tiny, 24, 8, presize=32, workers=0, device='cpu')
+    dls = other_dls(tiny)
     dls.train.after_batch.add(Normalize(*imagenet_stats))
     with pytest.raises(ValueError, match='normalized already'): channel_stats(dls)
 
 
 def test_two_normalizations_are_an_error(tiny):
-    with pytest.raises(ValueError, match='normalized 2 times'): normalization(make_dls(tiny, Normalize(*imagenet_stats), FastaiNormalize.from_stats(*imagenet_stats, cuda=False)))
+    dls = make_dls(tiny, Normalize(*imagenet_stats), fastais(*imagenet_stats))
+    with pytest.raises(ValueError, match='normalized 2 times'): normalization(dls)
 
 
 def test_an_empty_loader_has_no_statistics(tiny):
-    with pytest.raises(ValueError, match='no training pictures'): channel_stats(DataLoader([], bs=2))
+    empty = DataLoader([], bs=2)
+    with pytest.raises(ValueError, match='no training pictures'): channel_stats(empty)
