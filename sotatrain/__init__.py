@@ -5,7 +5,6 @@ Modules:
 - `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
 - `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
 - `sotatrain.experiment.store`: Measured runs as files: one JSON file for each run, `<results>/<experiment>/<recipe>-seed<n>.json`.
-- `sotatrain.resizing`: Train on small pictures first and on large ones at the end: most of what a network learns does not depend on their size.
-- `sotatrain.smoothing`: Ask for a little less than certainty: 0.91 for the right class and 0.01 for each other one, instead of 1 and 0."""
+- `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: the network learns to be as sure as the picture allows."""
 
 __version__ = "0.0.1"
