@@ -1,6 +1,11 @@
+import contextlib
+import importlib
+import inspect
 import json
 import math
 import re
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -8,12 +13,15 @@ import pytest
 import torch
 
 from sotatrain import questionnaire
+from sotatrain.core import progress as progress_file
 from sotatrain.core.patience import TimeIsUp, with_patience
+from sotatrain.core.quiz import as_html
 from sotatrain.questionnaire import *
+from sotatrain.questions import FOLDER, read
 
 EVERY = list(registry().values())
 def of_kind(kind): return [pytest.param(q, id=q.id) for q in EVERY if isinstance(q, kind)]
-RIGHT = {Choice: lambda q: q.right + 1, Number: lambda q: q.answer, Code: lambda q: q.answer, FreeText: lambda q: q.answer}
+def right_answer(q): return q.right + 1 if isinstance(q, Choice) else q.answer
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +35,14 @@ def own_progress(tmp_path, monkeypatch):
 def test_every_chapter_has_questions_of_several_kinds():
     for chapter in CHAPTERS:
         asked = questions(chapter)
-        assert len(asked) >= 5 and {q.chapter for q in asked} == {chapter} and len({q.kind for q in asked}) >= 3
+        assert len(asked) >= 5 and {q.chapter for q in asked} == {chapter}
+        assert len({q.kind for q in asked}) >= 3
     assert len(EVERY) >= 28 and len({q.prompt for q in EVERY}) == len(EVERY)
 
 
 @pytest.mark.parametrize('q', [pytest.param(q, id=q.id) for q in EVERY])
 def test_a_questions_own_answer_is_right(q):
-    verdict = q.check(RIGHT[type(q)](q))
+    verdict = q.check(right_answer(q))
     assert verdict.right and len(verdict.text) > 20
     assert q.prompt.strip() and q.hints and str(q.solution()).strip()
     assert q.id.startswith(f'{q.chapter}-')
@@ -43,7 +52,8 @@ def test_a_questions_own_answer_is_right(q):
 def test_each_option_has_its_own_reason(q):
     assert len(q.options) >= 3 and len({why for _, why in q.options}) == len(q.options)
     for place, (text, why) in enumerate(q.options):
-        for answer in ('abcdefgh'[place], 'ABCDEFGH'[place] + ')', place + 1, np.int64(place + 1), text):
+        letter = 'abcdefgh'[place]
+        for answer in (letter, letter.upper() + ')', place + 1, np.int64(place + 1), text):
             verdict = q.check(answer)
             assert (verdict.right, verdict.text) == (place == q.right, why)
 
@@ -66,7 +76,8 @@ def test_common_wrong_functions_get_their_hint(q):
     assert len(q.mistakes) >= 2 and len({hint for _, hint in q.mistakes}) == len(q.mistakes)
     for wrong, hint in q.mistakes:
         verdict = q.check(wrong)
-        assert not verdict.right and verdict.text.endswith(hint) and 'it should be' in verdict.text
+        assert not verdict.right
+        assert verdict.text.endswith(hint) and 'it should be' in verdict.text
 
 
 @pytest.mark.parametrize('q', of_kind(Code))
@@ -74,21 +85,236 @@ def test_the_shown_source_is_right(q):
     shown = re.fullmatch(r'```python\n(.*)\n```', str(q.solution()), re.S)[1]
     written = {}
     exec(shown, written)
-    assert q.check(next(f for name, f in written.items() if callable(f) and not name.startswith('__'))).right
+    assert q.check(next(f for name, f in written.items() if not name.startswith('__'))).right
 
 
-def test_an_id_that_stands_twice(monkeypatch):
-    from sotatrain.questions import mixup
-    monkeypatch.setattr(mixup, 'QUESTIONS', mixup.QUESTIONS + mixup.QUESTIONS[:1])
-    registry.cache_clear()
-    try:
-        with pytest.raises(ValueError, match="'mixup-what'.*ids are unique"): registry()
-    finally: registry.cache_clear()
+@pytest.mark.parametrize('q', [pytest.param(q, id=q.id) for q in EVERY])
+def test_a_question_that_is_shown_does_not_give_itself_away(q):
+    for text in (repr(q), str(q), q._repr_markdown_()):
+        assert q.prompt in text and str(q.solution()) not in text
+        assert isinstance(q, Choice) == (' b) ' in text)
 
 
 def test_unknown_names():
-    with pytest.raises(KeyError, match="no question 'mixup-targets'; did you mean 'mixup-target'"): question('mixup-targets')
-    with pytest.raises(ValueError, match="no chapter 'mixxup': choose one of data, presize"): questions('mixxup')
+    with pytest.raises(KeyError, match="no question 'mixup-targets'; did you mean 'mixup-targ"):
+        question('mixup-targets')
+    with pytest.raises(ValueError, match="no chapter 'mixxup': choose one of data, presize"):
+        questions('mixxup')
+
+
+# --- questions as Markdown
+
+FORMS = '''# Questions
+
+<!-- For those who edit. -->
+
+## mixup-choice
+
+Which one
+is it?
+
+```python
+# not a heading
+- [x] and no option
+```
+
+- [ ] The first,
+  on two lines.
+  - No:<!-- not
+    shown --> it is *not*.
+
+    Nor was it.
+- [x] The second.
+  - Yes.
+
+### Hints
+
+- Look
+  again.
+
+- And again.
+
+## mixup-number (number)
+
+How much?
+
+- [ ] `-1, −1`
+  - That is less.
+- [x] `.5, 2e-3` ± 2 % or 0.1
+  - Yes.
+
+### Hints
+
+- Half.
+
+## mixup-code (code)
+
+Blend.
+
+- [ ] `swapped`
+  - The other one.
+
+### Hints
+
+- Blend.
+
+### Solution
+
+```python
+def blend(x):
+
+    return x
+```
+
+## mixup-text (free text)
+
+Why?
+
+### Points
+
+- One.
+- Two.
+
+### Answer
+
+Because.
+
+Really.
+
+### Hints
+
+- Say it.
+'''
+
+@pytest.fixture
+def written(tmp_path):
+    "A function that writes a chapter's questions, and reads them."
+    def written(text):
+        (tmp_path/'mixup.md').write_text(text, encoding='utf-8')
+        return read('mixup', tmp_path)
+    return written
+
+
+def test_each_kind_is_read(written):
+    from sotatrain.questions import mixup
+    choice, number, code, text = written(FORMS)
+    assert choice == dict(
+        kind='choice', id='mixup-choice', chapter='mixup', right=1,
+        prompt='Which one is it?\n\n```python\n# not a heading\n- [x] and no option\n```',
+        options=(('The first, on two lines.', 'No: it is *not*.\n\nNor was it.'),
+                 ('The second.', 'Yes.')),
+        hints=('Look again.', 'And again.'))
+    assert number == dict(
+        kind='number', id='mixup-number', chapter='mixup', prompt='How much?', hints=('Half.',),
+        answer=(.5, .002), why='Yes.', traps=(((-1., -1.), 'That is less.'),),
+        tolerance=.02, absolute=.1)
+    assert code == dict(
+        kind='code', id='mixup-code', chapter='mixup', prompt='Blend.', hints=('Blend.',),
+        source='def blend(x):\n\n    return x', answer=mixup.mixup_code,
+        cases=mixup.mixup_code_cases, mistakes=((mixup.mixup_code_swapped, 'The other one.'),))
+    assert text == dict(
+        kind='free text', id='mixup-text', chapter='mixup', prompt='Why?', hints=('Say it.',),
+        rubric=('One.', 'Two.'), answer='Because.\n\nReally.')
+
+
+@pytest.mark.parametrize('written_as,limits', [
+    ('', {}),
+    (' ± 2 %', dict(tolerance=.02, absolute=0.)),
+    (' ± 0.1', dict(tolerance=0., absolute=.1)),
+    (' ± 2 % or 0.1', dict(tolerance=.02, absolute=.1)),
+])
+def test_how_far_off_a_number_may_be(written, written_as, limits):
+    number = written(FORMS.replace(' ± 2 % or 0.1', written_as))[1]
+    assert {key: number[key] for key in ('tolerance', 'absolute') if key in number} == limits
+
+
+HINTS = '### Hints\n\n- Look\n  again.\n\n- And again.'
+CHOICE, NUMBER, CODE, TEXT = re.findall('^## (.*)', FORMS, re.M)
+CHANGES = [  # what is changed in FORMS, the heading of the question that breaks, what is said
+    ('[x] The second', '[ ] The second', CHOICE, 'no answer is marked as right'),
+    ('[ ] The first', '[x] The first', CHOICE, 'a second answer is marked as right'),
+    ('[ ] The first', '[X] The first', CHOICE, "begins with '- [ ] ' or with '- [x] '"),
+    ('[ ] The first', '[] The first', CHOICE, "an answer begins with '- [ ] '"),
+    ('  - Yes.\n\n### Hints\n\n- L', '\n### Hints\n\n- L', CHOICE, 'has 0 reasons'),
+    ('  - Yes.\n\n### Hints\n\n- L', '  - A\n  - B\n### Hints\n\n- L', CHOICE, '2 reasons'),
+    ('- [x] The second.\n  - Yes.\n', '', CHOICE, 'two options or more'),
+    (HINTS, HINTS.replace('Hints', 'Hint'), CHOICE, "unknown heading '### Hint'"),
+    (HINTS, '#' + HINTS, CHOICE, "unknown heading '#### Hints'"),
+    (HINTS, HINTS.replace('Hints', 'Answer'), CHOICE, 'a choice has Hints'),
+    (HINTS, '### Hints', CHOICE, "nothing is below '### Hints'"),
+    (HINTS, '', CHOICE, "a choice needs '### Hints'"),
+    ('- Look', 'Look', CHOICE, "'Look' is in no item of a list"),
+    ('  again.', 'again.', CHOICE, "'again.' is in no item of a list"),
+    (FORMS[FORMS.index('Which'):FORMS.index('- [ ] The')], '', CHOICE, 'it asks nothing'),
+    ('option\n```', 'option', CHOICE, 'a block of code is not closed'),
+    ('## mixup-choice', '## Mixup choice', 'Mixup choice', "write '## mixup-name' for a"),
+    ('## mixup-choice', '## tta-choice', 'tta-choice', "'## tta-choice' is no id"),
+    ('## mixup-choice', '##mixup-choice', CHOICE, "'##mixup-choice' is no id"),
+    (NUMBER, 'mixup-number (numbr)', 'mixup-number (numbr)', "no kind 'numbr': choose one of"),
+    (NUMBER, 'mixup-choice (number)', 'mixup-choice (number)', 'line 5 has the same id'),
+    ('[x] `.5, 2e-3`', '[ ] `.5, 2e-3`', NUMBER, 'no answer is marked as right: mark one'),
+    ('[ ] `-1, −1`', '[x] `-1, −1`', NUMBER, 'a second answer is marked as right: leave one'),
+    ('`.5, 2e-3` ±', 'half ±', NUMBER, "'half ± 2 % or 0.1' is no value"),
+    ('`-1, −1`', '`-1, −1 or so`', NUMBER, 'is no value: write `0.5`'),
+    ('± 2 % or 0.1', '± two', NUMBER, "± 'two': write ± 2 %"),
+    ('`swapped`', '`swopped`', CODE, "no function 'mixup_code_swopped' in mixup.py"),
+    (CODE, 'mixup-codes (code)', 'mixup-codes (code)', "no function 'mixup_codes"),
+    ('```python\ndef', '```\ndef', CODE, 'begins with ```python'),
+    ('### Solution', '### Solutions', CODE, 'a code has Solution, Hints'),
+    ('### Points\n\n- One.\n- Two.', '', TEXT, "a free text needs '### Points'"),
+    ('### Answer', '### Points', TEXT, "a second heading '### Points'"),
+    ('Why?\n', 'Why?\n\n- [x] So.\n  - Yes.\n', TEXT, 'a free text has no options'),
+]
+
+@pytest.mark.parametrize('old,new,id,says', CHANGES, ids=[says for *_, says in CHANGES])
+def test_a_malformed_question_is_named_with_its_line(written, old, new, id, says):
+    assert FORMS.count(old) == 1
+    text = FORMS.replace(old, new)
+    with pytest.raises(ValueError) as error: written(text)
+    first, *_ = str(error.value).splitlines()
+    line, named, said = re.fullmatch(r'.*/mixup\.md, line (\d+), (.*?): (.*)', first).groups()
+    assert named == id and says in said
+    above = '\n'.join(text.splitlines()[:int(line)])  # its own heading is the last one above
+    assert re.findall('^##(?!#) ?(.*)', above, re.M)[-1] == id
+
+
+def test_the_line_is_that_of_the_mistake(written):
+    with pytest.raises(ValueError) as error: written(FORMS.replace('`swapped`', '`swopped`'))
+    line = int(re.search(r'line (\d+)', str(error.value))[1])
+    assert FORMS.splitlines()[line - 1] == '- [ ] `swapped`'
+
+
+def test_all_malformed_questions_are_named_at_once(written):
+    with pytest.raises(ValueError) as error:
+        written(FORMS.replace('[x] The', '[ ] The').replace('`swapped`', '`swopped`'))
+    assert re.findall(r'line \d+, ([\w-]+)', str(error.value)) == ['mixup-choice', 'mixup-code']
+
+
+@pytest.mark.parametrize('chapter', CHAPTERS)
+def test_every_function_belongs_to_a_question(chapter):
+    "A wrong function that no hint names would never be recognized."
+    used = set()
+    for q in questions(chapter):
+        if q.kind == 'code': used |= {q.answer, q.cases, *(wrong for wrong, _ in q.mistakes)}
+    functions = set()
+    with contextlib.suppress(ModuleNotFoundError):
+        module = importlib.import_module(f'sotatrain.questions.{chapter}')
+        functions = {value for value in vars(module).values()
+                     if inspect.isfunction(value) and value.__module__ == module.__name__}
+    assert used == functions
+
+
+def test_every_file_belongs_to_a_chapter():
+    assert {path.stem for path in FOLDER.glob('*.md')} == set(CHAPTERS)
+    assert {path.stem for path in FOLDER.glob('*.py')} <= {*CHAPTERS, '__init__'}
+
+
+def test_questions_are_read_when_they_are_asked_for():
+    code = ("import sys, sotatrain.questionnaire as asking; "
+            "loaded = lambda: any('sotatrain.questions.' in name for name in sys.modules); "
+            "before = loaded(); asking.question('mixup-code'); print(before, loaded())")
+    printed = subprocess.check_output([sys.executable, '-c', code], text=True)
+    assert printed.split() == ['False', 'True']
 
 
 # --- answers in any form
@@ -96,11 +322,25 @@ def test_unknown_names():
 VECTOR = question('smoothing-target')
 RIGHT_VECTOR = [0.02, 0.92, 0.02, 0.02, 0.02]
 
-@pytest.mark.parametrize('answer', [RIGHT_VECTOR, tuple(RIGHT_VECTOR), np.array(RIGHT_VECTOR), torch.tensor(RIGHT_VECTOR), torch.tensor([RIGHT_VECTOR]), list(map(str, RIGHT_VECTOR))],
-                         ids=['list', 'tuple', 'array', 'tensor', 'row', 'text'])
-def test_the_vector_in_any_form(answer): assert VECTOR.check(answer)
+@pytest.mark.parametrize('form', [
+    list,
+    tuple,
+    np.array,
+    torch.tensor,
+    lambda values: torch.tensor([values]),
+    lambda values: list(map(str, values)),
+], ids=['list', 'tuple', 'array', 'tensor', 'row', 'text'])
+def test_the_vector_in_any_form(form): assert VECTOR.check(form(RIGHT_VECTOR))
 
-@pytest.mark.parametrize('answer', [.66, np.float32(.66), torch.tensor(.66), [.66], '0.66', '66 %', '0,66'])
+@pytest.mark.parametrize('answer', [
+    .66,
+    np.float32(.66),
+    torch.tensor(.66),
+    [.66],
+    '0.66',
+    '66 %',
+    '0,66',
+])
 def test_a_number_in_any_form(answer): assert question('tta-merge').check(answer)
 
 def test_a_whole_number_for_a_real_one():
@@ -117,19 +357,47 @@ ENDLESS = []
 ENDLESS.append(ENDLESS)
 
 @pytest.mark.parametrize('answer,says', [
-    (math.nan, 'finite'), ([math.inf]*5, 'finite'), ([.02, .92], 'You gave 2 numbers; 5 are asked for'), (.9, 'You gave 1 number; 5 are asked for'), ([], 'You gave 0 numbers'),
-    ('a lot', 'is no number'), (None, 'None is no number'), (True, 'True is no number'), ({'a': 1}, 'is no number'), ([None]*5, 'is no number'), (Strange(), 'this Strange'),
-    (lambda: 1, 'is no number'), (torch.tensor([1j]), 'is no number')])
+    (math.nan, 'finite'),
+    ([math.inf]*5, 'finite'),
+    ([.02, .92], 'You gave 2 numbers; 5 are asked for'),
+    (.9, 'You gave 1 number; 5 are asked for'),
+    ([], 'You gave 0 numbers'),
+    ('a lot', 'is no number'),
+    (None, 'None is no number'),
+    (True, 'True is no number'),
+    ({'a': 1}, 'is no number'),
+    ([None]*5, 'is no number'),
+    (Strange(), 'this Strange'),
+    (lambda: 1, 'is no number'),
+    (torch.tensor([1j]), 'is no number'),
+])
 def test_numbers_that_cannot_be_judged(answer, says):
     verdict = VECTOR.check(answer)
     assert not verdict.right and says in verdict.text
 
-@pytest.mark.parametrize('answer', ['z', 'ab', '', 0, 9, -1, 2.5, True, None, [], math.nan, Strange()])
+@pytest.mark.parametrize('answer', [
+    'z',
+    'ab',
+    '',
+    0,
+    9,
+    -1,
+    2.5,
+    True,
+    None,
+    [],
+    math.nan,
+    Strange(),
+])
 def test_choices_that_are_none(answer):
     verdict = question('mixup-what').check(answer)
     assert not verdict.right and 'give a letter from a to d' in verdict.text
 
-@pytest.mark.parametrize('answer,says', [(3, 'is no text'), ('', 'Write a sentence'), ('It mixes.', 'Write a sentence')])
+@pytest.mark.parametrize('answer,says', [
+    (3, 'is no text'),
+    ('', 'Write a sentence'),
+    ('It mixes.', 'Write a sentence'),
+])
 def test_text_that_is_none(answer, says):
     verdict = question('mixup-text').check(answer)
     assert not verdict.right and says in verdict.text
@@ -147,12 +415,20 @@ CODE = question('smoothing-code')
 
 def test_the_first_failing_case_is_reported_with_its_inputs():
     verdict = CODE.check(lambda y, n, eps: [.5]*n)
-    assert verdict.text.startswith('With 3, 10, 0.1, your function gives [0.5, 0.5') and '0.91' in verdict.text
+    assert verdict.text.startswith('With 3, 10, 0.1, your function gives [0.5, 0.5')
+    assert '0.91' in verdict.text
 
 @pytest.mark.parametrize('answer,says', [
-    (3, '3 is no function'), ('smooth', 'without quotes'), (lambda: 1, 'raised TypeError'), (lambda y, n, e: 1/0, 'raised ZeroDivisionError'),
-    (lambda y, n, e: exit(), 'raised SystemExit'), (lambda y, n, e: None, 'gives None'), (lambda y, n, e: 'x', "gives 'x'"), (lambda y, n, e: [math.nan]*n, 'gives [nan'),
-    (lambda y, n, e: CODE.answer(y, n, e)[:-1], 'it should be')])
+    (3, '3 is no function'),
+    ('smooth', 'without quotes'),
+    (lambda: 1, 'raised TypeError'),
+    (lambda y, n, e: 1/0, 'raised ZeroDivisionError'),
+    (lambda y, n, e: exit(), 'raised SystemExit'),
+    (lambda y, n, e: None, 'gives None'),
+    (lambda y, n, e: 'x', "gives 'x'"),
+    (lambda y, n, e: [math.nan]*n, 'gives [nan'),
+    (lambda y, n, e: CODE.answer(y, n, e)[:-1], 'it should be'),
+])
 def test_functions_that_go_wrong(answer, says):
     verdict = CODE.check(answer)
     assert not verdict.right and says in verdict.text
@@ -163,7 +439,8 @@ def test_a_function_that_never_returns():
         while True:
             ticks.append(0)
             time.sleep(.01)
-    quick = Code(id='x', chapter='x', prompt='x', answer=lambda x: x, source='', cases=lambda: [(1,)], hints=('x',), seconds=.2)
+    quick = Code(id='x', chapter='x', prompt='x', answer=lambda x: x, source='',
+                 cases=lambda: [(1,)], hints=('x',), seconds=.2)
     verdict = quick.check(forever)
     assert not verdict.right and 'did not come back within 0.2 seconds' in verdict.text
     time.sleep(.2)
@@ -176,8 +453,8 @@ def test_a_function_that_changes_its_inputs_harms_itself_only():
     assert question('normalize-code').check(greedy)
 
 def test_tensors_count_by_shape():
-    verdict = question('normalize-code').check(lambda x, mean, std: ((x - mean[:, None, None]) / std[:, None, None]).flatten())
-    assert not verdict.right
+    q = question('normalize-code')
+    assert not q.check(lambda x, mean, std: q.answer(x, mean, std).flatten())
 
 def test_a_tensor_instead_of_a_list():
     assert CODE.check(lambda y, n, eps: torch.tensor(CODE.answer(y, n, eps)))
@@ -192,7 +469,9 @@ def test_patience():
 
 def test_hints_come_one_by_one():
     q = question('smoothing-target')
-    assert [str(q.hint()) for _ in range(3)] == [f'{q.hints[0]} (hint 1 of 2)', f'{q.hints[1]} (hint 2 of 2)', f'{q.hints[1]} (hint 2 of 2)']
+    assert [str(q.hint()) for _ in range(3)] == [f'{q.hints[0]} (hint 1 of 2)',
+                                                 f'{q.hints[1]} (hint 2 of 2)',
+                                                 f'{q.hints[1]} (hint 2 of 2)']
 
 ALL = len(questions('mixup'))
 
@@ -206,8 +485,19 @@ def test_progress_is_kept(tmp_path):
     kept = json.loads((tmp_path/'cache'/'progress.json').read_text())['mixup-target']
     assert kept['right'] and kept['tries'] == 3
 
-@pytest.mark.parametrize('q', ['smoothing-target', 'mixup-what', 'mixup-text', 'smoothing-code'])
-@pytest.mark.parametrize('answer', [Broken(), torch.Tensor, ENDLESS, lambda *args: Broken(), lambda *args: torch.Tensor], ids=['broken', 'class', 'endless', 'gives broken', 'gives class'])
+@pytest.mark.parametrize('q', [
+    'smoothing-target',
+    'mixup-what',
+    'mixup-text',
+    'smoothing-code',
+])
+@pytest.mark.parametrize('answer', [
+    pytest.param(Broken(), id='broken'),
+    pytest.param(torch.Tensor, id='class'),
+    pytest.param(ENDLESS, id='endless'),
+    pytest.param(lambda *args: Broken(), id='gives broken'),
+    pytest.param(lambda *args: torch.Tensor, id='gives class'),
+])
 def test_no_answer_whatever_raises(q, answer):
     verdict = question(q).check(answer)
     assert not verdict.right and len(verdict.text) > 20
@@ -222,7 +512,8 @@ def test_progress_survives_a_damaged_or_a_forbidden_file(tmp_path, monkeypatch):
     (tmp_path/'cache').mkdir(exist_ok=True)
     (tmp_path/'cache'/'progress.json').write_text('{')
     assert question('mixup-what').check('c') and f'1 of {ALL}' in str(progress())
-    monkeypatch.setattr(questionnaire, 'write_whole', lambda *args: (_ for _ in ()).throw(PermissionError))
+    def forbidden(*args): raise PermissionError
+    monkeypatch.setattr(progress_file, 'write_whole', forbidden)
     assert question('mixup-epochs').check('d')
 
 def test_the_answer_key_has_everything():
@@ -234,11 +525,13 @@ def test_the_answer_key_has_everything():
 # --- on a page
 
 def test_texts_become_html():
-    assert as_html('a `b<c` *d* **e** f*g*h') == 'a <code>b&lt;c</code> <em>d</em> <strong>e</strong> f*g*h'
+    assert (as_html('a `b<c` *d* **e** f*g*h')
+            == 'a <code>b&lt;c</code> <em>d</em> <strong>e</strong> f*g*h')
     assert as_html('a\n\n- b\n- c') == '<p>a</p><ul><li>b</li><li>c</li></ul>'
     assert as_html('```python\na = 1\n\nb < 2\n```') == '<pre>a = 1\n\nb &lt; 2</pre>'
 
 def test_outside_of_a_notebook_a_quiz_is_printed(capsys):
     quiz('mixup')
     printed = capsys.readouterr().out
-    assert all(q.prompt in printed for q in questions('mixup')) and not any(q.answer in printed for q in questions('mixup') if isinstance(q, FreeText))
+    for q in questions('mixup'):
+        assert q.prompt in printed and str(q.solution()) not in printed

@@ -1,0 +1,24 @@
+"""Values in few words, for sentences about them."""
+import textwrap
+
+__all__ = ['short', 'shown', 'listed']
+
+
+def short(value) -> str:
+    "A value's own representation, at most 60 characters of it; never an error."
+    try: text = repr(value)
+    except Exception: text = f'this {type(value).__name__}'
+    return textwrap.shorten(text, 60, placeholder=' …')
+
+
+def shown(value) -> str:
+    "Numbers with four digits; arrays and tensors as lists, at most 120 characters of them."
+    if hasattr(value, 'tolist'): value = value.tolist()
+    if isinstance(value, float): return f'{value:.4g}'
+    if not isinstance(value, (list, tuple)): return short(value)
+    return textwrap.shorten(f"[{', '.join(map(shown, value))}]", 120, placeholder=' …]')
+
+
+def listed(args: tuple) -> str:
+    "What a function is called with."
+    return ', '.join(map(shown, args)) or 'no arguments'
