@@ -1,6 +1,7 @@
 """The tables in the README and in the preface: the chapters, from their first lines, and the results, from the stored runs.
 
-`python -m tools.tables` renews them. In the text they stand between `<!-- name: … -->` and `<!-- /name -->`."""
+`python -m tools.tables` renews them. In the text they stand between `<!-- name: … -->` and
+`<!-- /name -->`."""
 import re
 from pathlib import Path
 

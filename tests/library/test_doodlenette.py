@@ -1,13 +1,18 @@
 """Tests of the drawn dataset: its pictures, its folder, and what happens when drawing goes wrong."""
-import json, os, signal, subprocess, sys, time
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sotatrain.doodlenette import dataset as module
 from sotatrain.doodlenette import CLASSES, doodlenette, draw, portrait
+from sotatrain.doodlenette import dataset as module
 
 ROOT = Path(module.__file__).resolve().parents[2]
 SMALL = dict(n_train=20, n_val=10, progress=False)
