@@ -1,48 +1,56 @@
-"""What a leaking split does to accuracy: `python -m bench.leak --data DIR` writes results/benchmarks/leak.json.
+"""What a leaking split does to accuracy: `python -m bench.leak --data DIR` measures it.
 
-The experiment of chapter 1, on photographs and for several seeds: one random split of all pictures, a small network,
-and its accuracy on pictures it trained on and on pictures it has never seen."""
+The experiment of chapter 1, on photographs and for several seeds: one random split of all
+pictures, a small network, and its accuracy on pictures it trained on and on pictures it has
+never seen. Writes results/benchmarks/leak.json."""
 import argparse
-import os
-import platform
-from datetime import date
 
-import fastai
-import torch
-from fastai.vision.all import (
-    CrossEntropyLossFlat, IntToFloatTensor, L, Learner, Resize, ToTensor, accuracy, set_seed, xresnet18)
+from fastai.vision.all import *
 
-from bench.common import RESULTS, write
+from bench.common import conditions, write
 from sotatrain.all import *
-from sotatrain.core.machine import processor
+
+SETTINGS = dict(arch='xresnet18', size=32, bs=64, epochs=5, lr=6e-3, augmentation=None)
 
 
-def accuracies(path, seed, size=32, bs=64, epochs=5, lr=6e-3, workers=2):
-    "Accuracy on as many trained-on pictures as there are unseen ones, on these, and their number."
+def trained_on(split, size, bs, epochs, lr, workers=2):
+    "A small network after training on `split`, without augmentation."
+    transforms = dict(after_item=[Resize(size), ToTensor], after_batch=IntToFloatTensor)
+    dls = split.dataloaders(bs=bs, num_workers=workers, **transforms)
+    model = xresnet18(n_out=dls.c)
+    learn = Learner(dls, model, loss_func=CrossEntropyLossFlat(), metrics=accuracy)
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr)
+    return learn
+
+
+def accuracy_on(learn, items):
+    dl = learn.dls.test_dl(items, with_labels=True)
+    with learn.no_bar(): return round(accuracy(*learn.get_preds(dl=dl)).item(), 4)
+
+
+def accuracies(path, seed, size, bs, epochs, lr, **_):
+    "Accuracy on as many trained-on pictures as there are unseen ones, and on these."
     set_seed(seed)
     split = presizing_block(path, size, size, splitter=None).datasets(path)
-    dls = split.dataloaders(bs=bs, num_workers=workers, after_item=[Resize(size), ToTensor], after_batch=IntToFloatTensor)
-    learn = Learner(dls, xresnet18(n_out=dls.c), loss_func=CrossEntropyLossFlat(), metrics=accuracy)
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(epochs, lr)
-        items = L(split.train.items).shuffle()[:len(split.valid)], split.valid.items
-        seen, unseen = (accuracy(*learn.get_preds(dl=dls.test_dl(i, with_labels=True))).item() for i in items)
-    return dict(seed=seed, seen=round(seen, 4), unseen=round(unseen, 4), pictures=len(split.valid))
+    learn = trained_on(split, size, bs, epochs, lr)
+    seen = L(split.train.items).shuffle()[:len(split.valid)]
+    found = dict(seen=accuracy_on(learn, seen), unseen=accuracy_on(learn, split.valid.items))
+    return dict(seed=seed, **found, pictures=len(split.valid))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--data', default='imagenette-160', help='a data set name, or a folder with train/ and val/')
+    parser.add_argument('--data', default='imagenette-160',
+                        help='a data set name, or a folder with train/ and val/')
     parser.add_argument('--seeds', type=int, default=3)
     args = parser.parse_args()
-    path, runs = dataset(args.data), []
+    path = dataset(args.data)
+    about = conditions(data=path.name, pictures=len(image_files(path)), **SETTINGS)
+    rows = []
     for seed in range(args.seeds):
-        runs.append(accuracies(path, seed))
-        print(runs[-1], flush=True)
-        write(dict(
-            date=str(date.today()), cores=os.cpu_count(), processor=processor(), python=platform.python_version(),
-            torch=torch.__version__, fastai=fastai.__version__, data=path.name, pictures=len(image_files(path)),
-            settings=dict(arch='xresnet18', size=32, bs=64, epochs=5, lr=6e-3, augmentation=None), runs=runs), RESULTS/'leak.json')
+        rows.append(accuracies(path, seed, **SETTINGS))
+        print(rows[-1], flush=True)
+        write('leak', about, rows)
 
 
 if __name__ == '__main__': main()

@@ -1,20 +1,26 @@
-"""What makes our learner faster than a plain one: `python -m bench.learner` prints a table and writes results/benchmarks/learner.json.
+"""What makes our learner faster than a plain one: `python -m bench.learner` prints a table.
 
-Training steps of the same network on the same batches, which are there already. The learners take turns, and each round
-gives a ratio to the plain step of the same round. Where the processor has no bfloat16, the last two do the same work."""
+Training steps of the same network on the same batches, which are there already. The learners
+take turns, and each round gives a ratio to the plain step of the same round. Where the
+processor has no bfloat16, the last two do the same work. Writes
+results/benchmarks/learner.json."""
 import argparse
 from functools import partial
 
 import torch
 from fastai.vision.all import CrossEntropyLossFlat, Learner
 
-from bench.common import RESULTS, write
-from bench.steps import compared, ready_batches, row_text, step_seconds
+from bench.common import RESULTS, conditions, write
+from bench.steps import compared, precision, ready_batches, row_text, step_seconds
 from sotatrain.core.convolution import quicken
-from sotatrain.learner import has_bf16, make_learner, make_model, seeded
-from sotatrain.core.machine import conditions
+from sotatrain.learner import make_learner, make_model, seeded
 
 ARCH, BS = 'xresnet18', 64
+
+
+def unchanged(model): return model
+def channels_last(model): return model.to(memory_format=torch.channels_last)
+def quickened(model): return quicken(channels_last(model))
 
 
 def plain_learner(dls, prepare):
@@ -23,10 +29,17 @@ def plain_learner(dls, prepare):
 
 
 LEARNERS = {
-    "fastai's defaults": lambda dls: plain_learner(dls, lambda model: model),
-    'channels_last': lambda dls: plain_learner(dls, lambda model: model.to(memory_format=torch.channels_last)),
-    'channels_last, quicken': lambda dls: plain_learner(dls, lambda model: quicken(model.to(memory_format=torch.channels_last))),
-    'make_learner': lambda dls: make_learner(dls, ARCH, seed=0, metrics=[])}
+    "fastai's defaults": partial(plain_learner, prepare=unchanged),
+    'channels_last': partial(plain_learner, prepare=channels_last),
+    'channels_last, quicken': partial(plain_learner, prepare=quickened),
+    'make_learner': partial(make_learner, arch=ARCH, seed=0, metrics=[])}
+
+
+def measure(size, steps, rounds, device):
+    "A row for each learner."
+    dls = ready_batches(steps, BS, size, device)
+    ways = {name: partial(step_seconds, make(dls)) for name, make in LEARNERS.items()}
+    return [dict(size=size, **row) for row in compared(ways, rounds)]
 
 
 def main():
@@ -35,15 +48,14 @@ def main():
     parser.add_argument('--steps', type=int, default=4, help='steps of each learner in a round')
     parser.add_argument('--rounds', type=int, default=9)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--results', default='learner.json', help='name of the file in results/')
+    parser.add_argument('--results', default='learner.json', help='file in results/benchmarks')
     args = parser.parse_args()
-    tables = []
+    about = conditions(args.device, precision(args.device), arch=ARCH, bs=BS, steps=args.steps)
+    rows = []
     for size in args.sizes:
-        dls = ready_batches(args.steps, BS, size, args.device)
-        rounds, rows = compared({name: partial(step_seconds, make(dls)) for name, make in LEARNERS.items()}, args.rounds)
-        tables.append(dict(size=size, rounds=rounds, rows=rows))
-        print(f'{size} px', *map(row_text, rows), sep='\n', flush=True)
-        write(dict(conditions=conditions(args.device, 'bf16' if has_bf16(args.device) else 'fp32'), arch=ARCH, bs=BS, steps=args.steps, tables=tables), RESULTS/args.results)
+        rows += (new := measure(size, args.steps, args.rounds, args.device))
+        print(f'{size} px', *map(row_text, new), sep='\n', flush=True)
+        write(RESULTS/args.results, about, rows)
 
 
 if __name__ == '__main__': main()

@@ -1,24 +1,24 @@
-"""How fast are image loaders? `python -m bench.loaders` prints a table and writes results/benchmarks/loaders.json.
+"""How fast are image loaders? `python -m bench.loaders` prints a table.
 
-All give training batches of the same pictures at the same size: float images of shape N×3×size×size in [0, 1], on
-the CPU. Those that presize use the same side, `--ratio` times the size; `datablock 2x` uses twice the size, as is
-customary (and as chapter 1 does). Each measurement has a process of its own, so that its memory is its own too; and the
-loaders take turns, so that the noise of a shared machine hits all of them alike. Kornia is no part of the course (`pip install kornia` brings it); without it, its rows are missing.
+All give training batches of the same pictures at the same size: float images of shape
+N×3×size×size in [0, 1], on the CPU. Those that presize use the same side, `--ratio` times the
+size; `datablock 2x` uses twice the size, as is customary (and as chapter 1 does). Each
+measurement has a process of its own, so that its memory is its own too; and the loaders take
+turns, so that the noise of a shared machine hits all of them alike. Kornia is no part of the
+course; without it (`pip install kornia`), its rows are missing. Writes
+results/benchmarks/loaders.json.
 
-Does everything run? `python -m bench.loaders --sizes 64 --seconds 1 --repeats 1 --results check.json` tells it within
-a minute, and leaves results/benchmarks/loaders.json as it is."""
+Does everything run? `python -m bench.loaders --sizes 64 --seconds 1 --repeats 1 --results
+check.json` tells it within a minute, and leaves results/benchmarks/loaders.json as it is."""
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from datetime import date
-from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import islice, product
 from pathlib import Path
@@ -27,21 +27,23 @@ from time import perf_counter
 import psutil
 
 from bench.common import RESULTS, write
-from sotatrain.core.machine import processor
+from bench.common import conditions as common_conditions
 
-# Libraries are imported where they are used: a loader's memory should not include the libraries of the others.
+# Libraries are imported where they are used: a loader's memory should not include those that
+# only others need.
 
 BS, WORKERS = 64, 2
-WARM_UP = 6        # batches before the clock starts: more than the 2*WORKERS that a DataLoader prepares ahead
+WARM_UP = 6        # batches before the clock starts: more than the 2*WORKERS prepared ahead
 MIN_BATCHES = 20   # in a measurement
 CHECK_EVERY = .1   # seconds between two looks at the memory, or more, so that looking
 LOOKING = .03      # takes at most this share of a core: a look at 1 GB takes 10 ms
+ROOT = Path(__file__).resolve().parent.parent
 
 
-# The loaders: functions of a folder, the crops' and the presized pictures' sides, and a batch size
+# The loaders: functions of a folder, the sides of crops and presized pictures, and a batch size
 
 def datablock(path, size, presize, bs):
-    "Chapter 1's: fastai's DataBlock decodes and resizes in workers, and augments batches in the training process."
+    "Chapter 1's: DataBlock decodes in workers, and augments batches in the training process."
     from sotatrain.data import datablock_dls
     return datablock_dls(path, size, bs, presize=presize, workers=WORKERS, device='cpu').train
 
@@ -70,10 +72,12 @@ class KorniaBatches:
     def __init__(self, path, size, presize, bs):
         import kornia.augmentation as K
         import torch
+
         from sotatrain.presize import PresizedImages
         store, self.bs = PresizedImages.build(path, side=presize, progress=False), bs
         self.images, self.labels = store.images, store.labels
-        self.train = torch.tensor([i for i, file in enumerate(store.files) if Path(file).parts[-3] == 'train'])
+        split = [Path(file).parts[-3] for file in store.files]
+        self.train = torch.tensor([i for i, part in enumerate(split) if part == 'train'])
         self.tfms = torch.nn.Sequential(
             K.RandomResizedCrop((size, size), scale=(.75, 1.), cropping_mode='resample'),
             K.RandomHorizontalFlip(),
@@ -94,37 +98,44 @@ def sotatrain_warm(path, size, presize, bs):
     return get_dls(size, bs, path=path, presize=presize, device='cpu', seed=0).train
 
 
-LOADERS = {'datablock': datablock, 'datablock 2x': datablock_2x, 'torchvision': torchvision, 'kornia': KorniaBatches,
-           'sotatrain warm': sotatrain_warm}
+LOADERS = {
+    'datablock': datablock,
+    'datablock 2x': datablock_2x,
+    'torchvision': torchvision,
+    'kornia': KorniaBatches,
+    'sotatrain warm': sotatrain_warm}
 COLD = 'sotatrain cold'  # the same as warm, and the presizing before it
-NEED_STORE = {'kornia', 'sotatrain warm'}  # they use what a cold run presized, and come after it
+NEED_STORE = {'kornia', 'sotatrain warm'}  # they use what a cold run presized, so come after it
 NAMES = 'datablock', 'datablock 2x', 'torchvision', COLD, 'kornia', 'sotatrain warm'
 
 
 # One measurement, in its own process
 
 def check(batch, size, bs):
-    "Raise `ValueError` if a loader gives something else than the others: their times would not compare."
+    "Raises `ValueError` for a batch unlike those of the others: times would not compare."
     x, y = batch
     found = tuple(x.shape), len(y), str(x.dtype), x.device.type
     expected = (bs, 3, size, size), bs, 'torch.float32', 'cpu'
     if found != expected: raise ValueError(f'a batch is {found}, not {expected}')
     low, high = float(x.min()), float(x.max())
-    if low < -.01 or high > 1.01 or high < .5: raise ValueError(f'images in [{low:.3f}, {high:.3f}], not in [0, 1]')
+    if low < -.01 or high > 1.01 or high < .5:
+        raise ValueError(f'images in [{low:.3f}, {high:.3f}], not in [0, 1]')
 
 
 def steady(batches, size, bs, seconds):
-    """Whole epochs until `seconds` are over; of an epoch that takes longer, the part after the warm-up.
+    """Whole epochs until `seconds` are over; of a longer epoch, the part after the warm-up.
 
-    That counts neither batches that workers had ready when the clock started, nor those that nobody fetched."""
-    for batch in islice(batches, WARM_UP): check(batch, size, bs)  # once without a clock, for what happens once
+    That counts neither batches that workers had ready when the clock started, nor those that
+    nobody fetched."""
+    for batch in islice(batches, WARM_UP): check(batch, size, bs)  # and what happens only once
     counts, times = [], [perf_counter()]
     def enough(): return len(counts) >= MIN_BATCHES and perf_counter() - times[0] >= seconds
     for batch in batches:
         counts.append(len(batch[0]))
         times.append(perf_counter())
-        if enough(): return dict(images=sum(counts[WARM_UP:]), seconds=times[-1] - times[WARM_UP])
-    if not counts: raise ValueError(f'the data set has fewer than {bs} training pictures: not one batch')
+        if enough():
+            return dict(images=sum(counts[WARM_UP:]), seconds=times[-1] - times[WARM_UP])
+    if not counts: raise ValueError(f'fewer than {bs} training pictures: not one batch')
     while not enough(): counts.extend(len(batch[0]) for batch in batches)
     return dict(images=sum(counts), seconds=perf_counter() - times[0])
 
@@ -137,8 +148,8 @@ def cold(path, size, presize, bs):
     built = perf_counter() - start
     images = sum(len(batch[0]) for batch in sotatrain_warm(path, size, presize, bs))
     seconds = perf_counter() - start
-    return dict(images=images, seconds=seconds, build_images=len(store.files), build_seconds=built,
-                folder=str(store.folder))
+    build = dict(build_images=len(store.files), build_seconds=built, folder=str(store.folder))
+    return dict(images=images, seconds=seconds, **build)
 
 
 def in_this_process(loader, path, size, presize, seconds):
@@ -152,13 +163,14 @@ def in_this_process(loader, path, size, presize, seconds):
 SMAPS = Path('/proc/self/smaps_rollup').exists()
 
 def memory(pid):
-    """MB in use by a process and its workers, and MB of files mapped into them, which the system may drop.
+    """MB in use by a process and its workers, and MB of files mapped into them.
 
-    On Linux that is PSS, which counts what processes share once; elsewhere USS, without the files."""
+    The system may drop mapped files. On Linux that is PSS, which counts what processes share
+    once; elsewhere USS, without the files."""
     own = mapped = 0
     with suppress(psutil.Error, OSError):  # they may end while one looks
         for process in [main := psutil.Process(pid), *main.children(recursive=True)]:
-            kb = _kilobytes(process.pid) if SMAPS else dict(Pss_Anon=process.memory_full_info().uss / 1024)
+            kb = _kilobytes(process.pid) if SMAPS else _unshared(process)
             own += kb.get('Pss_Anon', 0) + kb.get('Pss_Shmem', 0)
             mapped += kb.get('Pss_File', 0)
     return own / 1024, mapped / 1024
@@ -169,12 +181,16 @@ def _kilobytes(pid):
     return {name: int(value.split()[0]) for name, value in (line.split(':') for line in lines)}
 
 
+def _unshared(process): return dict(Pss_Anon=process.memory_full_info().uss / 1024)
+
+
 def in_its_own_process(cache, **job):
-    "Measure one loader; and its memory from outside, which costs each loader the same share of a core."
+    "Measure one loader; and its memory from outside, at the same cost for each loader."
     peak, pause = (0, 0), CHECK_EVERY
     command = [sys.executable, '-m', 'bench.loaders', '--job', json.dumps(job)]
-    with subprocess.Popen(command, cwd=RESULTS.parent, env=os.environ | dict(SOTATRAIN_CACHE=cache), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    env = os.environ | dict(SOTATRAIN_CACHE=cache)
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, cwd=ROOT, env=env, **pipes) as child:
         try:
             while child.returncode is None:
                 try: out, err = child.communicate(timeout=pause)
@@ -185,22 +201,26 @@ def in_its_own_process(cache, **job):
         except BaseException:
             child.kill()
             raise
-    if child.returncode: raise RuntimeError(f"{job['loader']} at size {job['size']} failed:\n{err}")
+    if child.returncode:
+        raise RuntimeError(f"{job['loader']} at size {job['size']} failed:\n{err}")
     result = json.loads(out.splitlines()[-1])
-    return result | dict(images_per_second=round(result['images'] / result['seconds'], 1),
-                         memory_mb=round(peak[0]), mapped_mb=round(peak[1]))
+    speed = round(result['images'] / result['seconds'], 1)
+    memory_mb, mapped_mb = map(round, peak)
+    return result | dict(images_per_second=speed, memory_mb=memory_mb, mapped_mb=mapped_mb)
 
 
 def take_turns(path, sizes, loaders, ratio, seconds, repeats):
-    "All measurements, one after the other, with a cache of their own on the disk of the reader's."
+    "All measurements, one after the other; their cache is on the disk of the reader's own."
     from sotatrain.core.cache import cache_folder
     cache_folder().mkdir(parents=True, exist_ok=True)
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix='bench-', dir=cache_folder()) as cache:
             job = dict(path=str(path), size=size, presize=round(ratio * size), seconds=seconds)
-            if COLD not in loaders and NEED_STORE & {*loaders}: measure(cache, loader=COLD, **job)  # for its store
+            if COLD not in loaders and NEED_STORE & {*loaders}:
+                measure(cache, loader=COLD, **job)  # for its store
             for repeat, loader in product(range(repeats), loaders):
-                yield dict(size=size, loader=loader, repeat=repeat, **measure(cache, loader=loader, **job))
+                measured = measure(cache, loader=loader, **job)
+                yield dict(size=size, loader=loader, repeat=repeat, **measured)
 
 
 def measure(cache, **job):
@@ -208,7 +228,8 @@ def measure(cache, **job):
     if job['loader'] == COLD: forget(cache)
     result = in_its_own_process(cache, **job)
     if not Path(result.pop('folder', cache)).is_relative_to(cache):
-        raise RuntimeError('sotatrain.presize keeps its store outside $SOTATRAIN_CACHE: cold may have been warm')
+        raise RuntimeError(
+            'sotatrain.presize has its store outside $SOTATRAIN_CACHE: cold may have been warm')
     os.sync()  # what the one has written should not slow down the next one
     return result
 
@@ -224,63 +245,85 @@ def summary(measured):
     "A row for each size and loader, with the raw repeats."
     rows = {}
     for m in measured: rows.setdefault((m['size'], m['loader']), {})[m['repeat']] = m
-    return [_row(size, loader, runs, rows.get((size, 'datablock'), {})) for (size, loader), runs in rows.items()]
+    return [_row(size, loader, runs, rows.get((size, 'datablock'), {}))
+            for (size, loader), runs in rows.items()]
 
 
 def _row(size, loader, runs, reference):
     rates = {repeat: run['images_per_second'] for repeat, run in runs.items()}
-    ratios = [rate / reference[repeat]['images_per_second'] for repeat, rate in rates.items() if repeat in reference]
-    builds = [run['build_images'] / run['build_seconds'] for run in runs.values() if 'build_images' in run]
+    ratios = [rate / reference[repeat]['images_per_second']
+              for repeat, rate in rates.items() if repeat in reference]
+    builds = [run['build_images'] / run['build_seconds']
+              for run in runs.values() if 'build_images' in run]
     return dict(
-        size=size, loader=loader, images_per_second=statistics.median(rates.values()),
-        min=min(rates.values()), max=max(rates.values()),
+        size=size, loader=loader,
+        images_per_second=statistics.median(rates.values()),
+        min=min(rates.values()),
+        max=max(rates.values()),
         times_datablock=round(statistics.median(ratios), 2) if ratios else None,
         build_images_per_second=round(statistics.median(builds), 1) if builds else None,
         memory_mb=max(run['memory_mb'] for run in runs.values()),
         mapped_mb=max(run['mapped_mb'] for run in runs.values()),
-        repeats=[{k: v for k, v in run.items() if k not in ('size', 'loader')} for run in runs.values()])
+        repeats=[_without_names(run) for run in runs.values()])
+
+def _without_names(run): return {k: v for k, v in run.items() if k not in ('size', 'loader')}
 
 
-def table(rows):
-    columns = {'size': '>4', 'loader': '<14', 'images/s': '>8', 'min': '>6', 'max': '>6', '× datablock': '>11',
-               'build, images/s': '>15', 'MB': '>6', 'MB mapped': '>9'}
-    lines = [list(columns)]
-    for r in rows:
-        rates = (f'{r[name]:.0f}' for name in ('images_per_second', 'min', 'max'))
-        times = '' if r['times_datablock'] is None else f"{r['times_datablock']:.2f}"
-        built = '' if r['build_images_per_second'] is None else f"{r['build_images_per_second']:.0f}"
-        lines.append([r['size'], r['loader'], *rates, times, built, r['memory_mb'], r['mapped_mb']])
-    return '\n'.join('  '.join(f'{cell:{width}}' for cell, width in zip(line, columns.values())) for line in lines)
+COLUMNS = {
+    'size': '>4',
+    'loader': '<14',
+    'images/s': '>8',
+    'min': '>6',
+    'max': '>6',
+    '× datablock': '>11',
+    'build, images/s': '>15',
+    'MB': '>6',
+    'MB mapped': '>9'}
+
+
+def table(rows): return '\n'.join(map(_line, [COLUMNS, *map(_cells, rows)]))
+
+def _line(cells):
+    return '  '.join(f'{cell:{width}}' for cell, width in zip(cells, COLUMNS.values()))
+
+def _cells(r):
+    rates = (f'{r[name]:.0f}' for name in ('images_per_second', 'min', 'max'))
+    times = '' if r['times_datablock'] is None else f"{r['times_datablock']:.2f}"
+    build = r['build_images_per_second']
+    built = '' if build is None else f'{build:.0f}'
+    return r['size'], r['loader'], *rates, times, built, r['memory_mb'], r['mapped_mb']
 
 
 def conditions(path, args):
     "What one has to know to compare these results with others."
-    import torch
-
     from sotatrain.data import image_files
-    packages = ['torch', 'torchvision', 'fastai', 'pillow', 'numpy'] + ['kornia'] * ('kornia' in args.loaders)
-    return dict(
-        date=str(date.today()), processor=processor(), cores=os.cpu_count(),
-        versions=dict(python=platform.python_version()) | {name: version(name) for name in packages},
-        data=path.name, images=len(image_files(path)), torch_threads=torch.get_num_threads(),
-        environment={k: v for k, v in os.environ.items() if k.startswith(('OMP_', 'GOMP_', 'MALLOC_'))},
-        settings=dict(bs=BS, workers=WORKERS, ratio=args.ratio, seconds=args.seconds, repeats=args.repeats),
-        memory='PSS without mapped files, and PSS of mapped files' if SMAPS else 'USS')
+    packages = ['pillow', 'numpy'] + ['kornia'] * ('kornia' in args.loaders)
+    settings = dict(bs=BS, workers=WORKERS, ratio=args.ratio, seconds=args.seconds)
+    of_c = ('OMP_', 'GOMP_', 'MALLOC_')  # what the Makefile sets
+    return common_conditions(
+        packages=packages, data=path.name, pictures=len(image_files(path)), **settings,
+        repeats=args.repeats,
+        memory='PSS without mapped files, and PSS of mapped files' if SMAPS else 'USS',
+        environment={k: v for k, v in os.environ.items() if k.startswith(of_c)})
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog='python -m bench.loaders', description=__doc__.splitlines()[0])
-    parser.add_argument('--job', type=json.loads, help=argparse.SUPPRESS)  # one measurement, in this process
+    about = __doc__.splitlines()[0]
+    parser = argparse.ArgumentParser(prog='python -m bench.loaders', description=about)
+    option = parser.add_argument
+    option('--job', type=json.loads, help=argparse.SUPPRESS)  # one measurement, in this process
     data = os.environ.get('SOTATRAIN_DATA') or 'doodlenette'
-    parser.add_argument('--data', default=data, metavar='DIR', help='a folder, or a name that `dataset` knows')
-    parser.add_argument('--sizes', type=int, nargs='+', default=[64, 128, 224], help='sides of the crops, px')
-    parser.add_argument('--ratio', type=float, default=1.25, help='how many times larger the presized pictures are')
-    parser.add_argument('--loaders', nargs='+', choices=NAMES, default=NAMES, metavar='LOADER', help=', '.join(NAMES))
-    parser.add_argument('--repeats', type=int, default=5, help='measurements of each')
-    parser.add_argument('--seconds', type=float, default=8, help='length of a measurement')
-    parser.add_argument('--results', type=Path, default=RESULTS/'loaders.json', help='the file to write')
+    option('--data', default=data, metavar='DIR', help='a folder, or a name for `dataset`')
+    option('--sizes', type=int, nargs='+', default=[64, 128, 224], help='sides of crops, px')
+    option('--ratio', type=float, default=1.25, help='side of the presized pictures / size')
+    option('--loaders', nargs='+', choices=NAMES, default=NAMES, metavar='LOADER',
+           help=', '.join(NAMES))
+    option('--repeats', type=int, default=5, help='measurements of each')
+    option('--seconds', type=float, default=8, help='length of a measurement')
+    option('--results', default=RESULTS/'loaders.json', help='the file to write')
     args = parser.parse_args()
-    args.loaders = [name for name in NAMES if name in args.loaders and (name != 'kornia' or find_spec('kornia'))]
+    names = [name for name in NAMES if name in args.loaders]
+    args.loaders = [name for name in names if name != 'kornia' or find_spec('kornia')]
     return args
 
 
@@ -289,15 +332,19 @@ def main():
     if args.job: return print(json.dumps(in_this_process(**args.job)))
     from sotatrain.data import dataset, image_files
     path = dataset(args.data).resolve()
-    for file in image_files(path): file.read_bytes()  # all loaders find the files in memory, also the first one
-    about, measured = conditions(path, args), []
+    for file in image_files(path): file.read_bytes()  # each loader finds the files in memory
+    about = conditions(path, args)
+    turns = take_turns(path, args.sizes, args.loaders, args.ratio, args.seconds, args.repeats)
+    measured = []
     try:
-        for m in take_turns(path, args.sizes, args.loaders, args.ratio, args.seconds, args.repeats):
+        for m in turns:
             measured.append(m)
-            write(about | dict(rows=summary(measured)), args.results)
+            write(args.results, about, summary(measured))
             done = f"size {m['size']}, repeat {m['repeat'] + 1}, {m['loader']}"
-            print(f"{done}: {m['images_per_second']:.0f} images/s", file=sys.stderr, flush=True)
-    except KeyboardInterrupt: sys.exit('interrupted; what was measured so far:\n' + table(summary(measured)))
+            speed = f"{m['images_per_second']:.0f} images/s"
+            print(f'{done}: {speed}', file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        sys.exit('interrupted; what was measured so far:\n' + table(summary(measured)))
     print(table(summary(measured)))
 
 

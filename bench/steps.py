@@ -6,6 +6,8 @@ from time import perf_counter
 import torch
 from fastai.vision.all import DataLoaders, TensorCategory, TensorImage
 
+from sotatrain.learner import has_bf16
+
 
 def timed(function):
     "Seconds that `function()` takes, and what it returns; a GPU is waited for."
@@ -17,37 +19,54 @@ def timed(function):
 
 
 def compared(ways, rounds):
-    """Seconds of all rounds, and a row for each way: what it takes, and its ratio to the first way in the same round.
+    """A row for each way: what it takes, and its ratio to the first way in the same round.
 
-    `ways` are functions that measure themselves. They take turns, in an order that is another one in each round, so that
-    the noise of a shared machine hits all alike."""
+    `ways` are functions that measure themselves. They take turns, in an order that is another
+    one in each round, so that the noise of a shared machine hits all alike."""
     for measure in ways.values(): measure()  # warms up
-    names, order = list(ways), random.Random(0)
-    seconds = [{name: ways[name]() for name in order.sample(names, len(names))} for _ in range(rounds)]
-    first = names[0]
-    return seconds, [_row(name, [s[name] for s in seconds], [s[first] for s in seconds]) for name in ways]
+    names = list(ways)
+    order = random.Random(0)
+    seconds = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in order.sample(names, len(names)): seconds[name].append(ways[name]())
+    return [_row(name, seconds[name], seconds[names[0]]) for name in names]
 
 def _row(name, seconds, reference):
     ratios = sorted(s / r for s, r in zip(seconds, reference))
-    return dict(name=name, milliseconds=1000*median(seconds), ratio=median(ratios), low=ratios[len(ratios)//4], high=ratios[-1 - len(ratios)//4])
+    quarter = len(ratios)//4
+    return dict(name=name, milliseconds=1000*median(seconds), ratio=median(ratios),
+                low=ratios[quarter], high=ratios[-1 - quarter], seconds=seconds)
 
 def row_text(row):
-    return f"{row['name']:<50} {row['milliseconds']:8.1f} ms, {row['ratio']:.3f} of the first (half of the rounds: {row['low']:.3f} to {row['high']:.3f})"
+    return (f"{row['name']:<50} {row['milliseconds']:8.1f} ms, {row['ratio']:.3f} of the first "
+            f"(half of the rounds: {row['low']:.3f} to {row['high']:.3f})")
+
+
+def precision(device):
+    "What `make_learner` uses on this device: `'bf16'` or `'fp32'`."
+    return 'bf16' if has_bf16(device) else 'fp32'
 
 
 class _Batches(list):
     "Batches that are there already, as a loader."
-    def __init__(self, batches, device): super().__init__(batches); self.device = device
+    def __init__(self, batches, device):
+        super().__init__(batches)
+        self.device = device
     def to(self, device): return self
 
 def ready_batches(n, bs, size, device):
     "`DataLoaders` with `n` random batches, and nothing to wait for."
     device = torch.device(device)
-    batches = [(TensorImage(torch.rand(bs, 3, size, size, device=device)), TensorCategory(torch.randint(10, (bs,), device=device))) for _ in range(n)]
+    batches = [_random_batch(bs, size, device) for _ in range(n)]
     dls = DataLoaders(_Batches(batches, device), _Batches([], device))
     dls.c = 10
     return dls
 
+def _random_batch(bs, size, device):
+    images = torch.rand(bs, 3, size, size, device=device)
+    return TensorImage(images), TensorCategory(torch.randint(10, (bs,), device=device))
+
 def step_seconds(learn):
     "Of a training step with `ready_batches`."
-    with learn.no_bar(), learn.no_logging(): return timed(lambda: learn.fit(1, 1e-4))[0] / len(learn.dls.train)
+    with learn.no_bar(), learn.no_logging():
+        return timed(lambda: learn.fit(1, 1e-4))[0] / len(learn.dls.train)

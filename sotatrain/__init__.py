@@ -2,9 +2,19 @@
 
 Modules:
 
+- `sotatrain.core.checks`: Checks of values; each raises an error that names the value, the rule, and the way out.
 - `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
+- `sotatrain.data`: Choose data on which an experiment takes two minutes, look at it, give every picture one size without spoiling it, and keep some back that the model never trains on.
 - `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
-- `sotatrain.experiment.store`: Measured runs as files: one JSON file for each run, `<results>/<experiment>/<recipe>-seed<n>.json`.
-- `sotatrain.questionnaire`: Questions that tell you at once whether you are right, and if not, what to think of."""
+- `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's slug>-seed<n>.json`.
+- `sotatrain.learner`: Train a network from random weights, choose its learning rate and batch size, and measure so that chance does not choose your techniques for you.
+- `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: the network learns to be as sure as the picture allows.
+- `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: a network that starts from scratch can do without it, a trained one depends on it, and it has to travel with the model.
+- `sotatrain.presize`: Read each picture from disk once, keep it as a small square, and make every crop after that with one matrix per picture and one interpolation.
+- `sotatrain.questionnaire`: Questions that tell you at once whether you are right, and if not, what to think of.
+- `sotatrain.resizing`: Train on small pictures first and on large ones at the end: most of what a network learns does not depend on their size.
+- `sotatrain.settings`: The course's run profiles: how big a run is, and on which data.
+- `sotatrain.smoothing`: Ask for a little less than certainty: 0.91 for the right class and 0.01 for each other one, instead of 1 and 0.
+- `sotatrain.tta`: Show the network several views of a picture and merge its answers: it costs a forward pass for each view, and no training."""
 
 __version__ = "0.0.1"

@@ -1,9 +1,11 @@
-"""Turn executed notebooks into pages that need no network: pictures, styles and formulas are inside the file.
+"""Turn executed notebooks into pages that need no network: all they show is inside the file.
 
-What Quarto makes of the notebooks on the site, this makes on a laptop: option lines (`#| fig-cap: …`) become
-captions and alt text, hidden cells go, and references such as @fig-crop become links with numbers."""
+What Quarto makes of the notebooks on the site, this makes on a laptop: option lines such as
+`fig-cap` become captions and alt text, hidden cells and comments go, and references such as
+@fig-crop become links with numbers."""
 import re
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,9 @@ TEMPLATES = Path(__file__).resolve().parent
 KINDS = {'fig': 'Figure', 'eq': 'Equation', 'tbl': 'Table'}
 OPTION = re.compile(r'^#\|\s?(.*)\n?', re.M)
 STYLE = re.compile(r'<style>.*?</style>', re.S)
+COMMENT = re.compile(r'(```.*?```|`[^`\n]+`)|<!--.*?-->', re.S)  # not those that code shows
+CARD = re.compile(r'^- \*\*What:\*\*', re.M)
+WIDGET = 'application/vnd.jupyter.widget-view+json'
 LABEL = re.compile(r'\{#((?:fig|eq|tbl)-[\w-]+)\}')
 REFERENCE = re.compile(r'(?<![\w@])@((?:fig|eq|tbl)-[\w-]+)')
 
@@ -37,41 +42,50 @@ class Chapter(NamedTuple):
 
 
 def write(nbs, out):
-    "Write a page for each executed notebook in `out`, and the contents page; returns the contents page's path."
+    "Write a page for each executed notebook in `out`, and the contents page; returns its path."
     sources = {path.stem: nbformat.read(path, 4) for path in notebooks(nbs)} | references(nbs)
-    chapters = [describe(stem, nb, stem in UNEXECUTED or (out/f'{stem}.ipynb').exists()) for stem, nb in sources.items()]
-    numbers = {k: v for chapter in chapters for k, v in number_labels(chapter, sources[chapter.stem]).items()}
+    def executed(stem): return out/f'{stem}.ipynb'
+    def written(stem): return stem in UNEXECUTED or executed(stem).exists()
+    chapters = [describe(stem, nb, written(stem)) for stem, nb in sources.items()]
+    labels = (number_labels(chapter, sources[chapter.stem]).items() for chapter in chapters)
+    numbers = dict(chain.from_iterable(labels))
     for i, chapter in enumerate(chapters):
         if not chapter.written: continue
-        nb = sources[chapter.stem] if chapter.stem in UNEXECUTED else nbformat.read(out/f'{chapter.stem}.ipynb', 4)
-        html = render(nb, numbers, nbs, chapters=chapters, here=chapter,
-                      before=neighbour(chapters[:i][::-1]), after=neighbour(chapters[i+1:]))
+        stem = chapter.stem
+        nb = sources[stem] if stem in UNEXECUTED else nbformat.read(executed(stem), 4)
+        page = dict(chapters=chapters, here=chapter)
+        page |= dict(before=neighbour(chapters[:i][::-1]), after=neighbour(chapters[i+1:]))
+        html = render(nb, numbers, nbs, **page)
         (out/chapter.href).write_text(html, encoding='utf-8')
     return out/'index.html'
 
 
 def notebooks(nbs):
     "The book's notebooks in reading order: the preface, the chapters, the appendix."
-    return sorted(nbs.glob('[!_.]*.ipynb'), key=lambda p: (p.stem != 'index', p.stem[0].isalpha(), p.stem))
+    def place(path): return path.stem != 'index', path.stem[0].isalpha(), path.stem
+    return sorted(nbs.glob('[!_.]*.ipynb'), key=place)
 
 
 def references(nbs):
-    "The bibliography as a last page: {stem: notebook}, or nothing where there is no references.bib."
+    "The bibliography as a last page: {stem: notebook}, or nothing without a references.bib."
     file = nbs/'references.bib'
     if not file.exists(): return {}
     entries = sorted(bibliography(file), key=lambda entry: (entry['author'], entry['year']))
-    return {'references': new_notebook(cells=[new_markdown_cell('# References'), new_markdown_cell('\n'.join(map(listed, entries)))])}
+    texts = '# References', '\n'.join(map(listed, entries))
+    return {'references': new_notebook(cells=list(map(new_markdown_cell, texts)))}
 
 
 def bibliography(file):
     "The entries of a BibTeX file, as dicts of their fields."
     library = bibtexparser.parse_file(str(file))
     if library.failed_blocks: raise ValueError(f"{file}: {library.failed_blocks[0].error}")
-    return [{field.key: re.sub('[{}]', '', field.value).replace('--', '–') for field in entry.fields} for entry in library.entries]
+    def plain(value): return re.sub('[{}]', '', value).replace('--', '–')
+    return [{field.key: plain(field.value) for field in entry.fields}
+            for entry in library.entries]
 
 
 def listed(entry):
-    "An entry as a line of a list: the authors' family names, year, title, and where it appeared."
+    "An entry as a line of a list: the authors' family names, year, title, where it appeared."
     names = [name.split(',')[0] for name in entry['author'].split(' and ')]
     authors = names[0] if len(names) == 1 else ', '.join(names[:-1]) + f' and {names[-1]}'
     where = entry.get('journal') or entry.get('booktitle') or 'Preprint'
@@ -84,35 +98,47 @@ def neighbour(chapters): return next((c for c in chapters if c.written), None)
 def describe(stem, nb, written):
     lines = nb.cells[0].source.splitlines()
     idea = ' '.join(line.lstrip('> ') for line in lines if line.startswith('>'))
-    return Chapter(stem, lines[0].lstrip('# '), idea, written)
+    return Chapter(stem, lines[0].lstrip('# '), without_comments(idea), written)
 
 
 def number_labels(chapter, nb):
-    "Where each labelled figure, equation and table of a chapter is, and its number: {label: (href, 'Figure 1.2')}."
+    "Where each labelled figure, equation or table is: {label: (href, 'Figure 1.2')}."
     counts, numbers = dict.fromkeys(KINDS, 0), {}
-    for cell in nb.cells:
-        labels = LABEL.findall(cell.source) if cell.cell_type == 'markdown' else [options(cell).get('label', '')]
-        for label in filter(REFERENCE.match, (f'@{label}' for label in labels)):
-            kind = label[1:].split('-')[0]
-            counts[kind] += 1
-            numbers[label[1:]] = f'{chapter.href}#{label[1:]}', f'{KINDS[kind]} {chapter.number}.{counts[kind]}'
+    for label in chain.from_iterable(map(labels_of, nb.cells)):
+        kind = label.split('-')[0]
+        counts[kind] += 1
+        number = f'{KINDS[kind]} {chapter.number}.{counts[kind]}'
+        numbers[label] = f'{chapter.href}#{label}', number
     return numbers
+
+
+def labels_of(cell):
+    "What can be referred to in a cell."
+    if cell.cell_type == 'markdown': return LABEL.findall(cell.source)
+    label = options(cell).get('label', '')
+    return [label] if REFERENCE.match(f'@{label}') else []
 
 
 def options(cell):
     "A code cell's option lines as a dict; nbdev's bare directives are keys without a value."
     lines = OPTION.findall(cell.source) if cell.cell_type == 'code' else []
     found = {}
-    for line in lines: found |= yaml.safe_load(line) if ': ' in line else {line.split()[0]: True}
+    for line in filter(str.strip, lines):
+        found |= yaml.safe_load(line) if ': ' in line else {line.split()[0]: True}
     return found
 
 
 def render(nb, numbers, nbs, **page):
     "One notebook as HTML; `page` goes to the template."
-    injected = any('injected-parameters' in tags(cell) for cell in nb.cells)  # it repeats the parameters' cell
-    nb.cells = [prepare(cell, numbers) for cell in nb.cells if shown(cell) and not (injected and 'parameters' in tags(cell))]
-    exporter = HTMLExporter(template_name='book', extra_template_basedirs=[str(TEMPLATES)], exclude_output_prompt=True,
-                            filters={'markdown2html': partial(markdown, nbs=nbs)})
+    cells = nb.cells
+    if any('injected-parameters' in tags(cell) for cell in cells):  # they stand for the others
+        cells = [cell for cell in cells if 'parameters' not in tags(cell)]
+    nb.cells = [prepare(cell, numbers) for cell in cells if shown(cell)]
+    exporter = HTMLExporter(
+        template_name='book',
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_output_prompt=True,
+        filters={'markdown2html': partial(markdown, nbs=nbs)})
     html, _ = exporter.from_notebook_node(nb, resources={'page': page})
     return html
 
@@ -121,31 +147,54 @@ def tags(cell): return cell.metadata.get('tags', [])
 
 
 def shown(cell):
+    if not cell.source.strip(): return False
+    if 'contents' in tags(cell): return False  # the contents page has its own list of chapters
     opts = options(cell)
-    contents = 'contents' in tags(cell)  # the chapters, of which the contents page has its own list
-    return bool(cell.source.strip()) and not (opts.get('hide') or opts.get('include') is False or contents)
+    return not opts.get('hide') and opts.get('include') is not False
 
 
 def prepare(cell, numbers):
-    if cell.cell_type == 'markdown': cell.source = link_chapters(link_references(place_labels(cell.source, numbers), numbers))
-    if cell.cell_type != 'code': return cell
-    cell.outputs = lasting(cell.outputs)
-    opts = options(cell)
-    cell.source = OPTION.sub('', cell.source).strip()
-    caption = link_references(opts.get('fig-cap') or opts.get('tbl-cap') or '', numbers)
-    cell.metadata.book = dict(label=opts.get('label', ''), number=numbers.get(opts.get('label'), ('', ''))[1],
-                              caption=caption, echo=opts.get('echo', True), fold=opts.get('code-fold', False))
-    if 'fig-alt' in opts: cell.metadata.alt = opts['fig-alt']
+    if cell.cell_type == 'markdown': _prepare_text(cell, numbers)
+    if cell.cell_type == 'code': _prepare_code(cell, numbers)
     return cell
+
+def _prepare_text(cell, numbers):
+    cell.metadata.book = dict(card=bool(CARD.search(cell.source)))
+    cell.source = link_chapters(link_references(place_labels(cell.source, numbers), numbers))
+
+def _prepare_code(cell, numbers):
+    opts = options(cell)
+    cell.outputs = lasting(cell.outputs)
+    cell.source = OPTION.sub('', cell.source).strip()
+    cell.metadata.book = dict(
+        label=opts.get('label', ''),
+        number=numbers.get(opts.get('label'), ('', ''))[1],
+        caption=link_references(opts.get('fig-cap') or opts.get('tbl-cap') or '', numbers),
+        echo=opts.get('echo', True),
+        fold=opts.get('code-fold', False),
+        summary=opts.get('code-summary', 'Code'))
+    if 'fig-alt' in opts: cell.metadata.alt = opts['fig-alt']
+
+
+def without_comments(text):
+    """Markdown without its HTML comments, which mark the numbers that a tool writes.
+
+    A browser would hide them, but a `|` in one would end a table's cell, and one at the
+    beginning of a line would end its paragraph."""
+    return COMMENT.sub(lambda found: found[1] or '', text)
 
 
 def lasting(outputs):
-    "What a page can show by itself: no widgets, which need a kernel that runs, and no bars that have gone and left their style."
-    return [out for out in outputs if 'application/vnd.jupyter.widget-view+json' not in out.get('data', {}) and not _is_blank(out)]
+    """What a page can show by itself.
+
+    That is no widget, which needs a running kernel, and no bar that has gone and left its
+    style."""
+    return [out for out in outputs if WIDGET not in out.get('data', {}) and not _is_blank(out)]
 
 def _is_blank(out):
     "Is this HTML with nothing to see?"
-    return 'text/html' in out.get('data', {}) and not STYLE.sub('', out.data['text/html']).strip()
+    if 'text/html' not in out.get('data', {}): return False
+    return not STYLE.sub('', out.data['text/html']).strip()
 
 
 def link_references(text, numbers):
@@ -162,7 +211,10 @@ def link_chapters(text):
 
 def place_labels(text, numbers):
     "A label becomes an anchor with its number, in place."
-    return LABEL.sub(lambda m: f'<span class="number" id="{m[1]}">{numbers[m[1]][1]}</span>', text)
+    def anchor(found):
+        label = found[1]
+        return f'<span class="number" id="{label}">{numbers[label][1]}</span>'
+    return LABEL.sub(anchor, text)
 
 
 class MathRenderer(IPythonRenderer):
@@ -172,4 +224,5 @@ class MathRenderer(IPythonRenderer):
 
 
 def markdown(text, nbs):
-    return MarkdownWithMath(renderer=MathRenderer(escape=False, embed_images=True, path=str(nbs))).render(text)
+    renderer = MathRenderer(escape=False, embed_images=True, path=str(nbs))
+    return MarkdownWithMath(renderer=renderer).render(without_comments(text))

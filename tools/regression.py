@@ -1,8 +1,10 @@
-"""Is a fresh measurement far below the stored one? `python -m tools.regression results fresh` compares two folders.
+"""Is a fresh measurement far below the stored one? `python -m tools.regression stored fresh`.
 
-Prints a table of all that is fresh, and ends with 1 if the mean accuracy of a recipe has fallen by more than three
-standard deviations, or if one of its runs has failed. What was never stored cannot fall; the table says so. That is the standard deviation over the stored seeds; or, if that is larger, the one that a
-validation set of this size has by itself (of a binomial distribution), because three seeds may agree by luck."""
+Prints a table of all that is fresh, and ends with 1 if the mean accuracy of a recipe has fallen
+by more than three standard deviations, or if one of its runs has failed. What was never stored
+cannot fall; the table says so. The standard deviation is that over the stored seeds, or, if it
+is larger, that of a binomial distribution over so many validation pictures: three seeds may
+agree by luck."""
 import argparse
 import math
 import statistics
@@ -24,15 +26,21 @@ class Check(NamedTuple):
     problem: str = ''
 
     @property
-    def fallen(self): return bool(self.problem) or self.fresh < self.stored - LIMIT*self.sd  # not for NaN
+    def lowest(self): return self.stored - LIMIT*self.sd
     @property
-    def verdict(self): return self.problem or ('not stored yet' if math.isnan(self.stored) else 'fallen' if self.fallen else 'ok')
+    def fallen(self): return bool(self.problem) or self.fresh < self.lowest  # not for NaN
+    @property
+    def verdict(self):
+        if self.problem: return self.problem
+        if math.isnan(self.stored): return 'not stored yet'
+        return 'fallen' if self.fallen else 'ok'
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog='python -m tools.regression', description=__doc__.splitlines()[0])
-    parser.add_argument('stored', type=Path)
-    parser.add_argument('fresh', type=Path)
+    about = __doc__.splitlines()[0]
+    parser = argparse.ArgumentParser(prog='python -m tools.regression', description=about)
+    parser.add_argument('stored', type=Path, help='a folder of experiments')
+    parser.add_argument('fresh', type=Path, help='the same experiments, measured again')
     args = parser.parse_args(argv)
     checks = compare(args.stored, args.fresh)
     if not checks: sys.exit(f"nothing to compare: there are no measured runs in {args.fresh}")
@@ -45,7 +53,7 @@ def compare(stored, fresh):
     checks = []
     for name in experiments(fresh):
         before, now = (by_recipe(load_runs(name, folder)) for folder in (stored, fresh))
-        checks += [check(name, recipe, before.get(recipe, []), runs) for recipe, runs in now.items()]
+        checks += [check(name, recipe, before.get(recipe, []), now[recipe]) for recipe in now]
     return checks
 
 
@@ -60,15 +68,17 @@ def check(experiment, recipe, before, now):
     mean = statistics.fmean(stored) if stored else math.nan
     by_chance = math.sqrt(mean*(1 - mean) / before[0].data['val']) if stored else math.nan
     spread = statistics.stdev(stored) if len(stored) > 1 else 0
-    return Check(experiment, recipe, mean, statistics.fmean(fresh) if fresh else math.nan, max(by_chance, spread),
-                 next((run.error for run in now if run.failed), ''))
+    new_mean = statistics.fmean(fresh) if fresh else math.nan
+    problem = next((run.error for run in now if run.failed), '')
+    return Check(experiment, recipe, mean, new_mean, max(by_chance, spread), problem)
 
 
 def table(checks):
-    lines = ['| experiment | recipe | stored | now | lowest that is allowed | |', '|---|---|---|---|---|---|']
+    names = '| experiment | recipe | stored | now | lowest allowed | |'
+    lines = [names, '|---|---|---|---|---|---|']
     for c in checks:
-        lowest = '' if math.isnan(c.sd) else f'{100*(c.stored - LIMIT*c.sd):.2f} %'
-        lines.append(f"| {c.experiment} | {c.recipe} | {percent(c.stored)} | {percent(c.fresh)} | {lowest} | {c.verdict} |")
+        shares = map(percent, (c.stored, c.fresh, c.lowest))
+        lines.append(f"| {' | '.join([c.experiment, c.recipe, *shares, c.verdict])} |")
     return '\n'.join(lines)
 
 def percent(share): return '' if math.isnan(share) else f'{100*share:.2f} %'

@@ -1,8 +1,9 @@
-"""What a first visit on Colab does, without Colab: `python -m tools.rehearsal` (that is `make rehearsal`).
+"""What a first visit on Colab does, without Colab: `python -m tools.rehearsal`.
 
-In a new environment that holds what Colab has (fastai, PyTorch, Jupyter) and nothing of the course, it installs the
-wheel as a notebook's first cell does, checks that no package was replaced, and runs every notebook with papermill, in a
-folder that holds nothing but the notebooks. With --keep, that folder stays for you to look at."""
+That is `make rehearsal`. In a new environment that holds what Colab has (fastai, PyTorch,
+Jupyter) and nothing of the course, it installs the wheel as a notebook's first cell does,
+checks that no package was replaced, and runs every notebook with papermill, in a folder that
+holds nothing but the notebooks. With --keep, that folder stays for you to look at."""
 import argparse
 import os
 import re
@@ -16,7 +17,9 @@ from pathlib import Path
 from tools import course
 
 ROOT = Path(__file__).resolve().parent.parent
-ON_COLAB = 'fastai', 'torch', 'torchvision', 'scipy', 'psutil', 'ipykernel', 'ipywidgets', 'papermill'
+ON_COLAB = ['fastai', 'torch', 'torchvision', 'scipy', 'psutil']
+ON_COLAB += ['ipykernel', 'ipywidgets', 'papermill']
+OURS = 'SOTATRAIN_', 'PYTHONPATH', 'VIRTUAL_ENV'  # variables that would tell of this checkout
 
 
 def main(argv=None):
@@ -30,8 +33,10 @@ def main(argv=None):
         python = environment(place/'env')
         before = packages(python)
         install(python, wheel(place/'wheel'))
-        if replaced := before - packages(python): sys.exit(f"the installation replaced {', '.join(sorted(replaced))}")
-        results = [run(python, notebook, place/'content', args.profile) for notebook in course.select(args.chapters)]
+        if replaced := before - packages(python):
+            sys.exit(f"the installation replaced {', '.join(sorted(replaced))}")
+        chapters = course.select(args.chapters)
+        results = [run(python, nb, place/'content', args.profile) for nb in chapters]
     print(course.table(results))
     return int(any(r.error for r in results))
 
@@ -40,8 +45,9 @@ def environment(folder):
     "A new environment with what Colab has, in the versions of the lock; returns its Python."
     uv('venv', '-q', '--python', sys.executable, folder)
     versions = folder.with_name('versions.txt')
-    lock = (ROOT/'requirements.lock').read_text()
-    versions.write_text('\n'.join(line.rstrip(' \\') for line in lock.splitlines() if re.match(r'[\w.-]+==', line)))
+    lock = (ROOT/'requirements.lock').read_text().splitlines()
+    pinned = [line.rstrip(' \\') for line in lock if re.match(r'[\w.-]+==', line)]
+    versions.write_text('\n'.join(pinned))
     python = folder/'bin'/'python'
     uv('pip', 'install', '-q', '--python', python, '--constraint', versions, *ON_COLAB)
     return python
@@ -55,23 +61,27 @@ def wheel(folder):
     return next(folder.glob('*.whl'))
 
 
-def install(python, file): uv('pip', 'install', '-q', '--python', python, f'sotatrain[colab] @ {file.as_uri()}')
+def install(python, file):
+    uv('pip', 'install', '-q', '--python', python, f'sotatrain[colab] @ {file.as_uri()}')
 
 
 def uv(*arguments):
     "Run uv, and return what it printed; what it complains of goes to the terminal."
-    return subprocess.run([Path(sys.executable).with_name('uv'), *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    command = [Path(sys.executable).with_name('uv'), *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def run(python, notebook, content, profile):
     "A notebook in its new home; nothing there tells it of the checkout."
     content.mkdir(exist_ok=True)
     shutil.copy(notebook, content)
-    env = {name: value for name, value in os.environ.items() if not name.startswith(('SOTATRAIN_', 'PYTHONPATH', 'VIRTUAL_ENV'))}
-    parameters = ['-p', 'profile', profile] if course.takes_parameters(notebook) else []
+    env = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    env |= dict(HOME=str(content))
+    command = [python, '-m', 'papermill', notebook.name, f'ran_{notebook.name}']
+    command += ['--no-progress-bar', '--kernel', 'python3']
+    if course.takes_parameters(notebook): command += ['-p', 'profile', profile]
     start = time.time()
-    done = subprocess.run([python, '-m', 'papermill', notebook.name, f'ran_{notebook.name}', '--no-progress-bar', '--kernel', 'python3', *parameters],
-                          cwd=content, env=env | dict(HOME=str(content)), capture_output=True, text=True)
+    done = subprocess.run(command, cwd=content, env=env, capture_output=True, text=True)
     error = done.stderr.strip().splitlines()[-1] if done.returncode else ''
     print(f"{notebook.stem}: {error or 'ok'}", flush=True)
     return course.Result(notebook.stem, time.time() - start, error)

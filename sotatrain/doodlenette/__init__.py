@@ -1,15 +1,14 @@
 """Doodlenette: the ten classes of Imagenette drawn by code, for readers without a network.
 
-    >>> path = doodlenette()        # the first call draws 3000 pictures, the next ones return at once
-    >>> draw('church', seed=1)      # one picture
-    >>> portrait('church')          # a clean one, fit for a book cover
+    >>> path = doodlenette()      # the first call draws 3000 pictures, others return at once
+    >>> draw('church', seed=1)    # one picture
+    >>> portrait('church')        # a clean one, fit for a book cover
 
 There are three layers, each built on the one above it:
 
 * `pen` fills polygons, in coordinates that travel with the object being drawn;
 * `props`, `objects` and `places` are short functions that take a pen and a random generator;
-* `dataset` composes one picture (`draw`), and writes a whole data set of them to disk (`doodlenette`).
-"""
+* `dataset` composes one picture (`draw`), and writes a whole set of them (`doodlenette`)."""
 from .dataset import CLASSES, doodlenette, draw, portrait
 
 __all__ = ['CLASSES', 'draw', 'portrait', 'doodlenette']

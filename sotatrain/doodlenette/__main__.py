@@ -1,4 +1,4 @@
-"""A drawing process: `python -m sotatrain.doodlenette ORDER` draws one share of a data set (see `dataset`)."""
+"""A drawing process: `python -m sotatrain.doodlenette ORDER` draws a share of a data set."""
 import json
 import sys
 

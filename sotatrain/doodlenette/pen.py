@@ -1,20 +1,26 @@
-"""Chance, colours, shapes, and a pen that fills polygons in coordinates that travel with the object being drawn."""
-import colorsys, functools
+"""Chance, colours, shapes, and a pen that fills polygons.
+
+The pen's coordinates travel with the object being drawn."""
+import colorsys
+import functools
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-
-# ---------------------------------------------------------------------------------------------
 # Chance and colour
-# ---------------------------------------------------------------------------------------------
 
-WHITE, INK = (255, 255, 255), (24, 26, 42)  # a bluish ink: shade drawn in pure black looks dirty
-PAINTS = [(206, 62, 52), (228, 128, 46), (238, 186, 64), (74, 138, 84), (52, 128, 140), (58, 102, 168),
-          (110, 84, 148), (236, 230, 214), (92, 100, 112), (150, 60, 72)]
-METAL, STEEL, RUBBER, GLASS = (168, 176, 186), (96, 104, 116), (44, 46, 54), (112, 150, 172)
-CREAM, WOOD, SKIN = (246, 240, 226), (142, 98, 62), [(240, 200, 168), (206, 154, 116), (138, 92, 66)]
+WHITE = 255, 255, 255
+INK = 24, 26, 42  # bluish: shade drawn in pure black looks dirty
+METAL = 168, 176, 186
+STEEL = 96, 104, 116
+RUBBER = 44, 46, 54
+GLASS = 112, 150, 172
+CREAM = 246, 240, 226
+WOOD = 142, 98, 62
+SKIN = [(240, 200, 168), (206, 154, 116), (138, 92, 66)]
+PAINTS = [(206, 62, 52), (228, 128, 46), (238, 186, 64), (74, 138, 84), (52, 128, 140),
+          (58, 102, 168), (110, 84, 148), (236, 230, 214), (92, 100, 112), (150, 60, 72)]
 GREENS = [(84, 132, 70), (104, 146, 74), (76, 130, 82), (138, 152, 78), (150, 138, 74)]
 EARTHS = [(178, 160, 130), (150, 140, 128), (196, 180, 146), (128, 122, 120)]
 
@@ -67,9 +73,7 @@ def across(start, end): return Shade(start, end, 0)
 def down(start, end): return Shade(start, end, 1)
 
 
-# ---------------------------------------------------------------------------------------------
 # Lines and shapes: arrays of points, of shape (n, 2)
-# ---------------------------------------------------------------------------------------------
 
 def box(x0, y0, x1, y1):
     "The corners of a rectangle."
@@ -77,7 +81,7 @@ def box(x0, y0, x1, y1):
 
 
 def arc(x, y, rx, ry=None, start=0, stop=360, n=24):
-    "`n` points along an ellipse from the angle `start` to `stop`, in degrees, clockwise from the right."
+    "`n` points along an ellipse; its angles are in degrees, clockwise from the right."
     return _unit_arc(start, stop, n) * (rx, rx if ry is None else ry) + (x, y)
 
 
@@ -89,7 +93,8 @@ def _unit_arc(start, stop, n):
 
 def pill(x0, y0, x1, y1, r):
     "A rectangle whose corners are rounded with the radius `r`."
-    corners = [(x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90), (x0 + r, y0 + r, 180), (x1 - r, y0 + r, 270)]
+    corners = [(x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90), (x0 + r, y0 + r, 180),
+               (x1 - r, y0 + r, 270)]
     return np.concatenate([arc(x, y, r, start=a, stop=a + 90, n=6) for x, y, a in corners])
 
 
@@ -106,33 +111,35 @@ def curve(*points, n=6):
 
 
 def _spline(before, start, end, after, n):
-    "The Catmull-Rom splines from each point of `start` to that of `end`, given their neighbours."
+    "Catmull-Rom splines from each point of `start` to that of `end`, given their neighbours."
     t = (np.arange(n) / n)[:, None]
-    a, b, c, d = before[:, None], start[:, None], end[:, None], after[:, None]  # (pieces, 1, 2), for (n, 1) times
-    return (b + t * (c - a + t * (2*a - 5*b + 4*c - d + t * (3*b - a - 3*c + d))) / 2).reshape(-1, 2)
+    # (pieces, 1, 2), for (n, 1) times
+    a, b, c, d = before[:, None], start[:, None], end[:, None], after[:, None]
+    cubic = c - a + t * (2*a - 5*b + 4*c - d + t * (3*b - a - 3*c + d))
+    return (b + t * cubic / 2).reshape(-1, 2)
 
 
 def band(points, width):
-    "The outline of a ribbon of the given `width` (a number, or one for each point) along `points`."
+    "The outline of a ribbon along `points`; `width` is a number, or one for each point."
     p = np.asarray(points, float)
-    along = np.concatenate([p[1:], p[-1:]]) - np.concatenate([p[:1], p[:-1]])  # from the point before to the one after
+    # from the point before to the one after
+    along = np.concatenate([p[1:], p[-1:]]) - np.concatenate([p[:1], p[:-1]])
     length = np.hypot(along[:, 0], along[:, 1]) + 1e-9
     side = along[:, ::-1] * (-1, 1) * (width / length / 2)[:, None]
     return np.concatenate([p + side, (p - side)[::-1]])
 
 
-# ---------------------------------------------------------------------------------------------
 # The pen
-# ---------------------------------------------------------------------------------------------
 
 @functools.lru_cache(maxsize=64)
 def _spot(alpha):
-    "A stencil that fades from the centre to the rim; with `alpha` above 1 it is solid at its heart."
-    return Image.eval(Image.radial_gradient('L'), lambda v: int(min(max(255 - 2**.5 * v, 0) * alpha, 255)))
+    "A stencil that fades from the centre to the rim; `alpha` above 1 makes its heart solid."
+    def opacity(v): return int(min(max(255 - 2**.5 * v, 0) * alpha, 255))
+    return Image.eval(Image.radial_gradient('L'), opacity)
 
 
 def whole(colour, *alpha):
-    "`colour` as Pillow wants it: whole numbers."
+    "`colour` as Pillow takes it: whole numbers."
     return int(colour[0]), int(colour[1]), int(colour[2]), *alpha
 
 
@@ -149,25 +156,29 @@ def _strip(start, end):
 class Pen:
     """Fills shapes on an image, in the coordinates of the object being drawn.
 
-    The pen maps a point p to the pixel `turn @ p + origin`.  Moving the pen, rather than the
-    finished object, keeps every edge as sharp as the picture allows.
-    """
-    def __init__(self,
-                 image,  # Pillow image to draw on, mode RGB
-                 turn,  # (2, 2) array: rotation, reflection and size (pixels for one unit)
-                 origin):  # (2,) array: pixel where the point (0, 0) lies
-        self.image, self.turn, self.origin = image, np.asarray(turn, float), np.asarray(origin, float)
+    The pen maps a point p to the pixel `turn @ p + origin`. Moving the pen, rather than the
+    finished object, keeps every edge as sharp as the picture allows."""
+    def __init__(
+        self,
+        image,   # Pillow image to draw on, mode RGB
+        turn,    # (2, 2) array: rotation, reflection and size (pixels for one unit)
+        origin,  # (2,) array: the pixel of the point (0, 0)
+    ):
+        self.image = image
+        self.turn = np.asarray(turn, float)
+        self.origin = np.asarray(origin, float)
         self.to_units = np.linalg.inv(self.turn)
-        self.brush, self.wash = ImageDraw.Draw(image), ImageDraw.Draw(image, 'RGBA')  # opaque and translucent
+        self.brush = ImageDraw.Draw(image)         # opaque
+        self.wash = ImageDraw.Draw(image, 'RGBA')  # translucent
 
     def at(self, x, y, size=1, angle=0, flip=False):
-        "A pen for an object centred at (x, y), turned by `angle` degrees, in this pen's coordinates."
+        "A pen for an object centred at (x, y) of this pen, turned by `angle` degrees."
         c, s = size * np.cos(np.radians(angle)), size * np.sin(np.radians(angle))
         turn = np.array([(c, -s), (s, c)]) @ np.diag((-1 if flip else 1, 1))
         return Pen(self.image, self.turn @ turn, self.turn @ (x, y) + self.origin)
 
     def fill(self, points, paint, alpha=1):
-        "Fill a polygon with a `Shade`, or with a colour: `alpha` below 1 lets what lies behind show through."
+        "Fill a polygon with a `Shade`, or with a colour: translucent where `alpha` is below 1."
         points = np.asarray(points, float)
         pixels = points @ self.turn.T + self.origin
         if isinstance(paint, Shade): self._fill_shaded(pixels, points[:, paint.axis], paint)
@@ -175,19 +186,21 @@ class Pen:
         else: self.wash.polygon(pixels.ravel().tolist(), fill=whole(paint, int(255 * alpha)))
 
     def _fill_shaded(self, pixels, position, shade):
-        "Fill a polygon with a gradient, which starts at the lowest `position` and ends at the highest."
+        "Fill a polygon with a gradient from the lowest `position` to the highest."
         (x0, y0), (x1, y1) = pixels.min(0).tolist(), pixels.max(0).tolist()
         x0, y0 = max(int(x0), 0), max(int(y0), 0)
         size = min(int(x1) + 1, self.image.width) - x0, min(int(y1) + 1, self.image.height) - y0
         if min(size) <= 0: return  # wholly outside the picture
         stencil = Image.new('L', size)
         ImageDraw.Draw(stencil).polygon((pixels - (x0, y0)).ravel().tolist(), fill=255)
-        # The gradient is a strip of colours, looked up at the place of each pixel along the axis.
+        # The gradient is a strip of colours, looked up at each pixel's place along the axis.
         low, high = position.min(), position.max()
-        dx, dy = self.to_units[shade.axis] * (STRIP - 4) / (high - low)
-        start = 2 + (self.to_units[shade.axis] @ ((x0, y0) - self.origin) - low) * (STRIP - 4) / (high - low)
-        gradient = _strip(whole(shade.start), whole(shade.end)).transform(size, Image.Transform.AFFINE,
-                                                                          (dx, dy, start, 0, 0, 0))
+        along = self.to_units[shade.axis]
+        dx, dy = along * (STRIP - 4) / (high - low)
+        start = 2 + (along @ ((x0, y0) - self.origin) - low) * (STRIP - 4) / (high - low)
+        strip = _strip(whole(shade.start), whole(shade.end))
+        lookup = dx, dy, start, 0, 0, 0
+        gradient = strip.transform(size, Image.Transform.AFFINE, lookup)
         self.image.paste(gradient, (x0, y0), stencil)
 
     def line(self, points, width, paint, alpha=1):
@@ -195,7 +208,8 @@ class Pen:
         points = np.asarray(points, float)
         self.fill(band(points, width), paint, alpha)
         if alpha < 1 or isinstance(paint, Shade): return  # caps would show as darker spots
-        for i in (0, -1): self.disc(*points[i], (width[i] if np.ndim(width) else width) / 2, paint)
+        widths = np.broadcast_to(width, len(points))
+        for i in (0, -1): self.disc(*points[i], widths[i] / 2, paint)
 
     def disc(self, x, y, rx, paint, ry=None, alpha=1):
         "A disc, or an ellipse when `ry` is given."
@@ -225,7 +239,8 @@ class Pen:
         (cx, cy), rx, ry = self.turn @ (x, y) + self.origin, rx * scale, ry * scale
         size = max(round(2 * rx), 1), max(round(2 * ry), 1)
         spot = _spot(alpha).resize(size, Image.Resampling.NEAREST)
-        self.image.paste(Image.new('RGB', size, whole(colour)), (round(cx - rx), round(cy - ry)), spot)
+        corner = round(cx - rx), round(cy - ry)
+        self.image.paste(Image.new('RGB', size, whole(colour)), corner, spot)
 
     def shadow(self, x, y, rx, ry=None, alpha=.6):
         "The soft shadow of an object on the ground at (x, y)."

@@ -1,7 +1,23 @@
-"""Clutter: what else stands in a scene, with its foot at y = 1, and what stands in the way."""
+"""Clutter: what else is in a scene, with its foot at y = 1, and what is in the way."""
 import numpy as np
 
-from .pen import CREAM, GREENS, METAL, PAINTS, STEEL, WOOD, across, blob, chance, dim, down, lit, mix, pick, vary
+from .pen import (
+    CREAM,
+    GREENS,
+    METAL,
+    PAINTS,
+    STEEL,
+    WOOD,
+    across,
+    blob,
+    chance,
+    dim,
+    down,
+    lit,
+    mix,
+    pick,
+    vary,
+)
 
 
 def tree(pen, rng):
@@ -10,7 +26,8 @@ def tree(pen, rng):
     pen.line([(0, 1), (0, 0)], .14, dim(WOOD, .25))
     if chance(rng, .4):
         for i in range(3):
-            pen.fill([(-.5 + .1 * i, .6 - .5 * i), (0, -.3 - .4 * i), (.5 - .1 * i, .6 - .5 * i)],
+            pen.fill([(-.5 + .1 * i, .6 - .5 * i), (0, -.3 - .4 * i),
+                      (.5 - .1 * i, .6 - .5 * i)],
                      across(lit(leaf, .08), dim(leaf, .4)))
     else:
         for x, y, r in ((.22, -.1, .46), (-.26, .05, .44), (0, -.4, .48), (-.12, -.28, .4)):
@@ -32,9 +49,11 @@ def crate(pen, rng):
 
 
 def cone(pen, rng):
-    pen.fill([(-.4, 1), (-.07, -.4), (.07, -.4), (.4, 1)], across((240, 130, 60), (186, 80, 40)))
+    pen.fill([(-.4, 1), (-.07, -.4), (.07, -.4), (.4, 1)],
+             across((240, 130, 60), (186, 80, 40)))
     for y in (.1, .5):
-        pen.fill([(-.16 - .24 * y, y), (.16 + .24 * y, y), (.21 + .24 * y, y + .2), (-.21 - .24 * y, y + .2)], CREAM)
+        pen.fill([(-.16 - .24 * y, y), (.16 + .24 * y, y), (.21 + .24 * y, y + .2),
+                  (-.21 - .24 * y, y + .2)], CREAM)
     pen.rect(-.55, .95, .55, 1.05, (180, 80, 44))
 
 
@@ -46,8 +65,8 @@ def pole(pen, rng):
 def pots(pen, rng):
     for x in (-.4, .35):
         paint, h = vary(rng, pick(rng, PAINTS)), rng.uniform(.2, .8)
-        pot = blob((-.2, 0), (-.28, -.5), (-.12, -1), (.12, -1), (.28, -.5), (.2, 0)) * (1, h) + (x, 1)
-        pen.fill(pot, across(lit(paint), dim(paint)))
+        pot = blob((-.2, 0), (-.28, -.5), (-.12, -1), (.12, -1), (.28, -.5), (.2, 0))
+        pen.fill(pot * (1, h) + (x, 1), across(lit(paint), dim(paint)))
 
 
 def toy_ball(pen, rng):
@@ -59,11 +78,13 @@ def tuft(pen, rng, colour, blades, spread=1.):
     "Blades of grass, rooted on y = 0."
     for x in rng.uniform(-spread, spread, blades):
         tip, h = rng.uniform(-.5, .5), rng.uniform(.5, 1.2)
-        pen.fill([(x - .09, 0), (x + tip, -h), (x + .09, 0)], mix(lit(colour, .25), dim(colour, .25), rng.random()))
+        pen.fill([(x - .09, 0), (x + tip, -h), (x + .09, 0)],
+                 mix(lit(colour, .25), dim(colour, .25), rng.random()))
 
 
 def grass_in_front(pen, rng, w, h):
-    tuft(pen.at(rng.uniform(-.6, .6) * w, h + .02, rng.uniform(.3, .55)), rng, vary(rng, pick(rng, GREENS)), 16, 2.4)
+    tuft(pen.at(rng.uniform(-.6, .6) * w, h + .02, rng.uniform(.3, .55)), rng,
+         vary(rng, pick(rng, GREENS)), 16, 2.4)
 
 
 def leaves_in_front(pen, rng, w, h):
@@ -71,7 +92,8 @@ def leaves_in_front(pen, rng, w, h):
     for y in np.linspace(-h, h * rng.uniform(-.2, .6), 7):
         angle = rng.uniform(-50, 50) + 90 + 90 * side
         twig = pen.at(side * w, y, rng.uniform(.4, .75), angle)
-        twig.fill(blob((0, 0), (.4, -.16), (.9, 0), (.4, .16)), across(dim(leaf, .3), lit(leaf, .1)))
+        twig.fill(blob((0, 0), (.4, -.16), (.9, 0), (.4, .16)),
+                  across(dim(leaf, .3), lit(leaf, .1)))
 
 
 def pole_in_front(pen, rng, w, h):
@@ -88,7 +110,8 @@ def crate_in_front(pen, rng, w, h):
 def blur_in_front(pen, rng, w, h):
     "Something close to the lens, out of focus."
     side = pick(rng, (-1, 1))
-    pen.glow(side * w, rng.uniform(-.2, 1) * h, .8, 1, vary(rng, pick(rng, GREENS + PAINTS)), .95)
+    pen.glow(side * w, rng.uniform(-.2, 1) * h, .8, 1, vary(rng, pick(rng, GREENS + PAINTS)),
+             .95)
 
 
 IN_FRONT = [grass_in_front, leaves_in_front, pole_in_front, crate_in_front, blur_in_front]

@@ -1,3 +1,6 @@
+"""`make course` and `make outputs`: which chapters run, what is kept, stored and recorded."""
+import json
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -7,7 +10,8 @@ from tools import course, pages
 
 def notebook(path, *code, title='# A title\n\n> An idea', parameters=False):
     cells = [new_markdown_cell(title), *map(new_code_cell, code)]
-    if parameters: cells.insert(1, new_code_cell('profile = None\ndata = None', metadata={'tags': ['parameters']}))
+    tagged = new_code_cell('profile = None\ndata = None', metadata={'tags': ['parameters']})
+    if parameters: cells.insert(1, tagged)
     kernel = dict(name='python3', display_name='Python 3', language='python')
     nbformat.write(new_notebook(cells=cells, metadata=dict(kernelspec=kernel)), path)
 
@@ -24,29 +28,36 @@ def book(tmp_path, monkeypatch):
     monkeypatch.setattr(course, 'NBS', nbs)
     monkeypatch.setattr(course, 'OUT', tmp_path/'_course')
     monkeypatch.setattr(course, 'ROOT', tmp_path)
+    monkeypatch.setattr(course, 'TIMES', tmp_path/'course.json')
     return tmp_path
+
+def page(book, name): return (book/'_course'/f'{name}.html').read_text()
 
 
 def test_a_failing_chapter_is_named_the_others_run_and_the_exit_code_tells(book, capsys):
     code = course.main(['--profile', 'smoke', '--data', str(book)])
     shown = capsys.readouterr()
+    fault = 'cell 4: ZeroDivisionError: division by zero'
     assert code == 1
-    assert '02_second: cell 4: ZeroDivisionError: division by zero' in shown.err
+    assert f'02_second: {fault}' in shown.err
     table = shown.out.split('seconds  result')[1].splitlines()[1:]
     assert [(row.split()[0], row.split(maxsplit=2)[2]) for row in table if row] == [
-        ('01_first', 'ok'), ('02_second', 'cell 4: ZeroDivisionError: division by zero'), ('A1_more', 'ok')]
-    assert f"('smoke', '{book}')" in (book/'_course'/'01_first.html').read_text().replace('&#39;', "'")
-    assert 'ZeroDivisionError' in (book/'_course'/'02_second.html').read_text()
-    index = (book/'_course'/'index.html').read_text()
-    assert index.index('01_first.html') < index.index('02_second.html') < index.index('A1_more.html')
+        ('01_first', 'ok'),
+        ('02_second', fault),
+        ('A1_more', 'ok')]
+    assert f"('smoke', '{book}')" in page(book, '01_first').replace('&#39;', "'")
+    assert 'ZeroDivisionError' in page(book, '02_second')
+    index = page(book, 'index')
+    places = [index.index(f'{name}.html') for name in ('01_first', '02_second', 'A1_more')]
+    assert places == sorted(places)
 
 
 def test_chosen_chapters_only(book, capsys):
     assert course.main(['--profile', 'smoke', '--data', '', '--chapters', '01 A1']) == 0
     assert sorted(p.stem for p in (book/'_course').glob('*.ipynb')) == ['01_first', 'A1_more']
-    index = (book/'_course'/'index.html').read_text()
+    index = page(book, 'index')
     assert '02_second.html' not in index and 'not run yet' in index
-    assert 'A1_more.html' in (book/'_course'/'01_first.html').read_text()  # the next page that exists
+    assert 'A1_more.html' in page(book, '01_first')  # the next page that exists
 
 
 @pytest.mark.parametrize('args,says', [
@@ -63,7 +74,8 @@ def test_an_interruption_keeps_what_is_finished(book, monkeypatch):
         return run(source, *args, **kwargs)
     monkeypatch.setattr(course, 'run', interrupted)
     assert course.main(['--profile', 'smoke', '--chapters', '01 02 A1']) == 1
-    assert (book/'_course'/'01_first.html').exists() and not (book/'_course'/'A1_more.html').exists()
+    finished = {path.stem for path in (book/'_course').glob('*.html')}
+    assert '01_first' in finished and 'A1_more' not in finished
 
 
 def test_folders_become_absolute_and_names_stay(tmp_path, monkeypatch):
@@ -74,24 +86,32 @@ def test_folders_become_absolute_and_names_stay(tmp_path, monkeypatch):
 
 
 def test_parameters_cell_may_be_missing(book):
-    assert course.takes_parameters(book/'nbs'/'01_first.ipynb') and not course.takes_parameters(book/'nbs'/'A1_more.ipynb')
+    assert course.takes_parameters(book/'nbs'/'01_first.ipynb')
+    assert not course.takes_parameters(book/'nbs'/'A1_more.ipynb')
 
 
-def test_outputs_are_checked_before_they_are_stored(monkeypatch, tmp_path):
-    def one(*outputs): return new_notebook(cells=[new_code_cell('x', outputs=list(outputs))])
-    result = lambda text: new_output('execute_result', data={'text/plain': text})
-    course.check_outputs(one(result('42')))
-    with pytest.raises(ValueError, match='cell 1 wrote to stderr: careful'):
-        course.check_outputs(one(new_output('stream', name='stderr', text='careful')))
-    with pytest.raises(ValueError, match='cell 1 shows a path of this machine'):
-        course.check_outputs(one(result(f"Path('{course.Path.home()}/data')")))
-    with pytest.raises(ValueError, match='cell 1 shows <matplotlib.legend.Legend at 0x7fc3>.*semicolon'):
-        course.check_outputs(one(result('<matplotlib.legend.Legend at 0x7fc3>')))
-    course.check_outputs(one(new_output('display_data', data={'text/plain': '<IPython.core.display.HTML object>', 'text/html': '<b>a</b>'})))
+def one(output): return new_notebook(cells=[new_code_cell('x', outputs=[output])])
+def result(text, **data):
+    return new_output('execute_result', data={'text/plain': text} | data)
+
+
+@pytest.mark.parametrize('output,fault', [
+    (new_output('stream', name='stderr', text='careful'), 'wrote to stderr: careful'),
+    (result(f"Path('{course.Path.home()}/data')"), 'shows a path of this machine'),
+    (result('<a.Legend at 0x7fc3>'), 'shows <a.Legend at 0x7fc3>.*semicolon')])
+def test_what_should_not_be_stored_is_named(output, fault):
+    with pytest.raises(ValueError, match=f'cell 1 {fault}'): course.check_outputs(one(output))
+
+
+@pytest.mark.parametrize('output', [
+    result('42'),
+    result('<IPython.core.display.HTML object>', **{'text/html': '<b>a</b>'})])
+def test_what_a_reader_can_use_is_stored(output): course.check_outputs(one(output))
 
 
 def test_storing_keeps_the_source_and_replaces_the_outputs(book, monkeypatch):
-    monkeypatch.setattr(course, 'ROOT', pages.TEMPLATES.parent)  # nbdev-clean reads the project's settings
+    # nbdev-clean reads the project's settings
+    monkeypatch.setattr(course, 'ROOT', pages.TEMPLATES.parent)
     source = book/'nbs'/'01_first.ipynb'
     before = nbformat.read(source, 4)
     assert course.main(['--profile', 'smoke', '--chapters', '01', '--store']) == 0
@@ -105,3 +125,35 @@ def test_a_failing_chapter_is_not_stored(book):
     before = (book/'nbs'/'02_second.ipynb').read_bytes()
     assert course.main(['--profile', 'smoke', '--chapters', '02', '--store']) == 1
     assert (book/'nbs'/'02_second.ipynb').read_bytes() == before
+
+
+# --- how long a chapter takes
+
+def times(book):
+    rows = json.loads((book/'course.json').read_text())['rows']
+    return {(row['chapter'], row['profile']): row['seconds'] for row in rows}
+
+
+def test_times_are_recorded_of_the_chapters_that_ran(book):
+    course.main(['--profile', 'smoke', '--times'])
+    found = times(book)
+    assert list(found) == [('01_first', 'smoke'), ('A1_more', 'smoke')]
+    assert all(seconds > 0 for seconds in found.values())
+    assert json.loads((book/'course.json').read_text())['conditions']['cores']
+
+
+def test_other_profiles_and_chapters_keep_their_times(book):
+    file = book/'course.json'
+    course.record([course.Result('01_first', 70.04), course.Result('A1_more', 8)], 'cpu', file)
+    failed = course.Result('02_second', 9, 'no')
+    course.record([course.Result('01_first', 5), failed], 'smoke', file)
+    course.record([course.Result('01_first', 66)], 'cpu', file)
+    assert times(book) == {
+        ('01_first', 'cpu'): 66,
+        ('01_first', 'smoke'): 5,
+        ('A1_more', 'cpu'): 8}
+
+
+def test_times_are_recorded_only_when_asked_for(book):
+    course.main(['--profile', 'smoke', '--chapters', '01'])
+    assert not (book/'course.json').exists()

@@ -1,3 +1,5 @@
+"""Pages for a laptop: captions, folded code, formulas, openings; comments stay invisible."""
+import base64
 import re
 
 import nbformat
@@ -6,7 +8,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tools import pages
 
-PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII='
+PIXEL = (
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk'
+    '+A8AAQUBAScY42YAAAAASUVORK5CYII=')
 
 
 @pytest.fixture
@@ -14,7 +18,7 @@ def page(tmp_path):
     "Write a page for a one-chapter book with these cells, and return its HTML."
     def write(*cells):
         nbs, out = tmp_path/'nbs', tmp_path/'out'
-        nbs.mkdir(); out.mkdir()
+        for folder in (nbs, out): folder.mkdir(exist_ok=True)
         nb = new_notebook(cells=[new_markdown_cell('# Crops & more\n\n> One idea'), *cells])
         for folder in (nbs, out): nbformat.write(nb, folder/'03_crops.ipynb')
         nbformat.write(new_notebook(cells=[new_markdown_cell('# Book')]), nbs/'index.ipynb')
@@ -24,52 +28,68 @@ def page(tmp_path):
 
 
 def figure(source, **data):
-    return new_code_cell(source, outputs=[new_output('display_data', data={'image/png': PIXEL})])
+    picture = new_output('display_data', data={'image/png': PIXEL})
+    return new_code_cell(source, outputs=[picture])
 
 
 def test_option_lines_become_caption_alt_text_and_number(page):
-    html = page(figure('#| label: fig-a\n#| fig-cap: "See: a *dot*"\n#| fig-alt: "one dot"\nplot()'),
+    options = '#| label: fig-a\n#| fig-cap: "See: a *dot*"\n#| fig-alt: "one dot"\n'
+    html = page(figure(options + 'plot()'),
                 new_markdown_cell('As @fig-a shows, and not me@fig-a.'))
     assert '#|' not in html and 'plot' in html
-    assert re.search(r'<figcaption>.*<strong>Figure 3\.1\.</strong> See: a <em>dot</em>', html, re.S)
+    number = r'<strong>Figure 3\.1\.</strong>'
+    assert re.search(rf'<figcaption>.*{number} See: a <em>dot</em>', html, re.S)
     assert 'alt="one dot"' in html and 'id="fig-a"' in html
     assert '<a href="03_crops.html#fig-a">Figure 3.1</a>' in html and 'me@fig-a' in html
 
 
 def test_hidden_cells_go_and_echo_false_hides_the_code_only(page):
-    html = page(new_code_cell('#| hide\nsecret_code()'), figure('#| echo: false\nquiet_code()'), new_code_cell('#| export\nshown_code()'))
+    html = page(new_code_cell('#| hide\nsecret_code()'),
+                figure('#| echo: false\nquiet_code()'),
+                new_code_cell('#| export\nshown_code()'))
     assert 'secret_code' not in html and 'quiet_code' not in html and 'shown_code' in html
     assert html.count('data:image/png') == 1
 
 
 def test_a_widget_is_left_out(page):
     "It needs a kernel, and a page that has one asks the network for scripts."
-    widget = new_output('display_data', data={'application/vnd.jupyter.widget-view+json': {'model_id': 'x'}, 'text/plain': 'interactive(...)'})
+    shown = {pages.WIDGET: {'model_id': 'x'}, 'text/plain': 'interactive(...)'}
+    widget = new_output('display_data', data=shown)
     html = page(new_code_cell('slider()', outputs=[widget]))
     assert 'slider' in html and 'interactive(...)' not in html and 'widget-view' not in html
 
 
 def test_what_a_bar_leaves_behind_is_left_out():
-    style, table = '<style>progress { width: 300px }</style>', '<style>th { padding: 8px }</style><table><td>0.5</td></table>'
-    outputs = [new_output('display_data', data={'text/html': html, 'text/plain': 'HTML object'}) for html in ('', f'\n{style}\n', table)]
-    assert [out.data['text/html'] for out in pages.lasting([*outputs, new_output('stream', text='done')]) if 'data' in out] == [table]
-    assert len(pages.lasting([new_output('stream', text='done')])) == 1
+    def shows(html):
+        return new_output('display_data', data={'text/html': html, 'text/plain': 'HTML object'})
+    style = '\n<style>progress { width: 300px }</style>\n'
+    table = shows('<style>th { padding: 8px }</style><table><td>0.5</td></table>')
+    text = new_output('stream', text='done')
+    assert pages.lasting([shows(''), shows(style), table, text]) == [table, text]
 
 
-def test_folded_code_can_be_opened(page):
-    assert re.search(r'<details>.*fold_me.*</details>', page(figure('#| code-fold: true\nfold_me()')), re.S)
+@pytest.mark.parametrize('option,summary', [
+    ('', 'Code'),
+    ('#| code-summary: "Set-up: imports, the data"\n', 'Set-up: imports, the data'),
+    ('#| code-summary: Sizes & more\n', 'Sizes &amp; more')])
+def test_folded_code_can_be_opened_and_says_what_it_is(page, option, summary):
+    html = page(figure(f'#| code-fold: true\n{option}fold_me()'))
+    folded = re.search(r'<details><summary>(.*?)</summary>.*fold_me.*</details>', html, re.S)
+    assert folded[1] == summary
 
 
 def test_formulas_need_no_network(page):
-    html = page(new_markdown_cell(r'With $\lambda_1$ in' '\n\n' r'$$x = \frac{a}{b}$$ {#eq-x}' '\n\nsee @eq-x'))
+    formula = r'$$x = \frac{a}{b}$$ {#eq-x}'
+    html = page(new_markdown_cell('With $\\lambda_1$ in\n\n' + formula + '\n\nsee @eq-x'))
     assert '<math' in html and '<mfrac>' in html and 'display="block"' in html
-    assert 'Equation 3.1' in html and '$' not in re.sub(r'<style>.*?</style>', '', html, flags=re.S)
+    assert 'Equation 3.1' in html and '$' not in _text(html)
     assert not re.search(r'(src|href)="https?:', html)
 
 
 def test_links_to_chapters_lead_to_pages(page):
-    html = page(new_markdown_cell('see [this](04_next.ipynb) and [that](https://colab.org/nbs/04_next.ipynb)'))
-    assert 'href="04_next.html"' in html and 'href="https://colab.org/nbs/04_next.ipynb"' in html
+    elsewhere = 'https://colab.org/nbs/04_next.ipynb'
+    html = page(new_markdown_cell(f'see [this](04_next.ipynb) and [that]({elsewhere})'))
+    assert 'href="04_next.html"' in html and f'href="{elsewhere}"' in html
 
 
 def test_unknown_reference_is_left_as_it_is(page):
@@ -78,3 +98,78 @@ def test_unknown_reference_is_left_as_it_is(page):
 
 def test_titles_are_escaped(page):
     assert '<title>Crops &amp; more</title>' in page()
+
+
+# --- comments mark numbers; nobody sees them
+
+SPAN = '<!-- soft-targets: plain → Mixup | signed -->+2.3 (+0.3 to +4.3)<!-- / -->'
+
+@pytest.mark.parametrize('text', [
+    f'Mixup gives {SPAN} points.',
+    f'{SPAN} points are what it gives.',
+    f'- **Measured:** {SPAN} points',
+    f'- one\n- **Two:** with {SPAN}\n\n  ```python\n  code()\n  ```\n- three',
+    f'| a | b |\n|---|---|\n| Mixup | {SPAN} |',
+    f'> quoted {SPAN}',
+    f'## A heading with {SPAN}',
+    f'<!-- a comment\nof two lines -->\n{SPAN}'])
+def test_comments_are_invisible_everywhere(page, text):
+    html = page(new_markdown_cell(text))
+    assert '+2.3 (+0.3 to +4.3)' in html
+    assert 'soft-targets' not in html and '--' + '>' not in _text(html) and '&lt;!' not in html
+
+def _text(html): return re.sub(r'<(style|script)>.*?</\1>', '', html, flags=re.S)
+
+
+def test_a_span_in_a_cell_leaves_the_table_whole(page):
+    html = page(new_markdown_cell(f'| a | b |\n|---|---|\n| Mixup | {SPAN} |\n| none | 0 |'))
+    assert html.count('<tr>') == 3 and html.count('<td') == 4
+
+
+def test_a_generated_table_is_a_table(page):
+    table = '<!-- table: results -->\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<!-- / -->'
+    html = page(new_markdown_cell(f'Before.\n\n{table}\n\nAfter.'))
+    assert html.count('<td') == 2 and 'table: results' not in html and '<p>After.</p>' in html
+
+
+def test_code_may_show_a_comment(page):
+    html = page(new_markdown_cell('Write `<!-- a -->` or\n\n```\n<!-- b -->\n```'))
+    assert '&lt;!-- a --&gt;' in html and '&lt;!-- b --&gt;' in html
+
+
+def test_a_comment_in_a_caption_is_invisible(page):
+    html = page(figure(f'#| label: fig-a\n#| fig-cap: "{SPAN}"\n#| fig-alt: "dots"\nplot()'))
+    assert 'soft-targets' not in html and '+2.3 (+0.3 to +4.3)' in html
+
+
+# --- the opening of a chapter
+
+OPENING = '''![ten drawings](images/dot.png)
+
+- **What:** two pictures become one.
+- **Use it:**
+
+  ```python
+  learn = make_learner(dls, cbs=MixUp())
+  learn.fit_one_cycle(5, 6e-3)
+  ```
+- **Time:** 3 minutes
+
+[![Open in Colab](images/dot.png)](https://colab.org/x)'''
+
+def test_picture_and_card_are_on_the_page(page, tmp_path):
+    images = tmp_path/'nbs'/'images'
+    images.mkdir(parents=True)
+    (images/'dot.png').write_bytes(base64.b64decode(PIXEL))
+    html = page(new_markdown_cell(OPENING))
+    card = html.split('<div class="card">')[1]
+    assert html.count(f'src="data:image/png;base64,{PIXEL}"') == 2
+    assert 'alt="ten drawings"' in html
+    assert card.count('<li>') == 3 and '<pre>' in card and '```' not in card
+    assert '<a href="https://colab.org/x"><img' in card
+
+
+@pytest.mark.parametrize('directive', ['export', 'exporti', 'exportd', 'default_exp mixup'])
+def test_bare_directives_are_not_shown(page, directive):
+    html = page(new_code_cell(f'#| {directive}\nshown_code()'))
+    assert '#|' not in html and directive.split()[0] not in _text(html) and 'shown_code' in html
