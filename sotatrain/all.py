@@ -1,4 +1,4 @@
-"""All public names of the book's library: `from sotatrain.all import *` after `from fastai.vision.all import *`."""
+"""All public names of the book's library: `from sotatrain.all import *`, after fastai's own."""
 from . import settings
 from .data import *
 from .doodlenette import CLASSES, doodlenette

@@ -14,6 +14,7 @@ by pair, `a → b` is the paired difference; FORM is a reducer and a format: `me
 import json
 import re
 import statistics
+import sys
 from pathlib import Path
 
 import nbformat
@@ -33,6 +34,8 @@ def texts():
     "Every file with prose: its path, and what links begin with."
     yield from [(path, 'nbs/') for path in sorted(ROOT.glob('*.md'))]
     yield from [(path, '') for path in sorted((ROOT/'nbs').glob('*.ipynb'))]
+    questions = ROOT/'sotatrain'/'questions'
+    yield from [(path, '') for path in sorted(questions.glob('*.md'))]
 
 
 def renewed(text, nbs=''):
@@ -174,8 +177,11 @@ def of_benchmark(source, query, form):
     values = parts[0]
     if len(parts) == 2: values = [a / b for a, b in zip(*parts)]
     reducer, _, spec = form.rpartition(' ')
-    if reducer == 'each': return ', '.join(minus(f'{number:{spec}}') for number in values)
-    return minus(f'{REDUCERS[reducer or "median"](values):{spec}}')
+    if reducer == 'each': return ', '.join(formatted(number, spec) for number in values)
+    return formatted(REDUCERS[reducer or 'median'](values), spec)
+
+
+def formatted(number, spec): return minus(f'{number:{spec}}'.replace('%', ' %'))
 
 
 def condition(measured, query):
@@ -197,22 +203,26 @@ def numbers(rows, query):
 # The command
 
 def main():
+    errors = []
     for path, nbs in texts():
-        if path.suffix == '.md': rewrite(path, renewed(path.read_text(encoding='utf-8'), nbs))
-        else: renew_notebook(path, nbs)
+        try: renew(path, nbs)
+        except ValueError as e: errors.append(f'{path.relative_to(ROOT)}: {e}')
+    sys.exit('\n'.join(errors))
+
+
+def renew(path, nbs):
+    "Write a file again if its numbers are old."
+    if path.suffix == '.md': return rewrite(path, renewed(path.read_text(encoding='utf-8'), nbs))
+    nb = nbformat.read(path, 4)
+    for cell in nb.cells:
+        if cell.cell_type == 'markdown': cell.source = renewed(cell.source, nbs)
+    rewrite(path, nbformat.writes(nb) + '\n')
 
 
 def rewrite(path, text):
     if text != path.read_text(encoding='utf-8'):
         path.write_text(text, encoding='utf-8')
         print(path.relative_to(ROOT))
-
-
-def renew_notebook(path, nbs):
-    nb = nbformat.read(path, 4)
-    for cell in nb.cells:
-        if cell.cell_type == 'markdown': cell.source = renewed(cell.source, nbs)
-    rewrite(path, nbformat.writes(nb) + '\n')
 
 
 if __name__ == '__main__': main()

@@ -2,6 +2,8 @@
 
 In the text a table is between `<!-- table: NAME -->` and `<!-- / -->`; `tools.numbers` renews
 it."""
+import json
+import statistics
 from pathlib import Path
 
 import nbformat
@@ -74,4 +76,38 @@ def floors(nbs):
     return f'```text\n{layout.drawing()}\n```'
 
 
-TABLES = dict(chapters=chapters, results=results, floors=floors)
+def measured(benchmark):
+    "The rows of a benchmark."
+    file = ROOT/'results'/'benchmarks'/f'{benchmark}.json'
+    return json.loads(file.read_text(encoding='utf-8'))['rows']
+
+
+def by_seed(rows, lines):
+    "A column for each seed, and one for mean and standard deviation."
+    head = ['seed', *(str(row['seed']) for row in rows), 'mean ± sd']
+    return markdown(head, lines)
+
+
+def spread(name, values, unit=' %'):
+    "A line: what each seed gave, their mean and their standard deviation."
+    mean, sd = statistics.fmean(values), statistics.stdev(values)
+    return [name, *(f'{value:.1f}{unit}' for value in values), f'{mean:.1f} ± {sd:.1f}{unit}']
+
+
+def leak(nbs):
+    "Chapter 1: accuracy on pictures that were trained on and on others, for each seed."
+    rows = measured('leak')
+    seen, unseen = ([100*row[name] for row in rows] for name in ('seen', 'unseen'))
+    gap = [a - b for a, b in zip(seen, unseen)]
+    return by_seed(rows, [spread('trained on', seen), spread('never seen', unseen),
+                          spread('difference, points', gap, unit='')])
+
+
+def doodlenette(nbs):
+    "The appendix: what a small network makes of the drawings, for each seed."
+    rows = [row for row in measured('doodlenette') if row['what'] == 'training']
+    return by_seed(rows, [spread('accuracy', [100*row['accuracy'] for row in rows])])
+
+
+TABLES = dict(
+    chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette)

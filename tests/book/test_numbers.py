@@ -103,9 +103,18 @@ def test_the_command_writes_only_what_is_old(tmp_path, monkeypatch, capsys):
     old.write_text('It is <!-- soft-targets: plain -->12 %<!-- / -->.', encoding='utf-8')
     monkeypatch.setattr(numbers, 'ROOT', tmp_path)
     monkeypatch.setattr(numbers, 'texts', lambda: [(new, ''), (old, '')])
-    numbers.main()
+    with pytest.raises(SystemExit) as done: numbers.main()
+    assert not done.value.code
     assert capsys.readouterr().out == 'old.md\n'
     assert old.read_text(encoding='utf-8') == new.read_text(encoding='utf-8')
+
+
+def test_the_command_names_each_file_with_a_span_that_cannot_be_read(tmp_path, monkeypatch):
+    files = [tmp_path/'a.md', tmp_path/'b.md']
+    for file in files: file.write_text('It is <!-- nowhere: x -->12<!-- / -->.')
+    monkeypatch.setattr(numbers, 'ROOT', tmp_path)
+    monkeypatch.setattr(numbers, 'texts', lambda: [(file, '') for file in files])
+    with pytest.raises(SystemExit, match='a.md: .*nowhere: x.*\nb.md: '): numbers.main()
 
 
 def test_readme_and_preface_show_both_tables():
