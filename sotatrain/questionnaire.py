@@ -63,7 +63,10 @@ class Question:
 
 # %% ../nbs/12_questionnaire.ipynb #bfb24fd6
 @patch
-def check(self: Question, answer) -> Verdict:
+def check(
+    self: Question,
+    answer,  # a letter, a number, a list or a tensor, a function, a text: whatever you have
+) -> Verdict:
     "Is this right? Never raises an error because of what it is given."
     try: verdict = self.judge(answer)
     except Unfit as problem: verdict = Verdict(False, str(problem))

@@ -217,6 +217,13 @@ def test_each_kind_is_read(written):
         rubric=('One.', 'Two.'), answer='Because.\n\nReally.')
 
 
+def test_the_example_in_the_description_is_read(written):
+    description = (FOLDER/'__init__.py').read_text(encoding='utf-8')
+    example, = written('\n'.join(re.findall('^#(?: {5}(.*))?$', description, re.M)))
+    assert example['id'] == 'mixup-target' and example['kind'] == 'number'
+    assert len(example['traps']) == 1 and len(example['hints']) == 2
+
+
 @pytest.mark.parametrize('written_as,limits', [
     ('', {}),
     (' ± 2 %', dict(tolerance=.02, absolute=0.)),
