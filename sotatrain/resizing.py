@@ -75,7 +75,7 @@ def largest_batch(
         "give more, or make it smaller")
     return n // 8 * 8 or n
 
-# %% ../nbs/05_resizing.ipynb #efb18366
+# %% ../nbs/05_resizing.ipynb #9edfc84f
 def _with_batch_size(stage, model, gigabytes):
     "The stage; if it has no batch size, with the largest one that `gigabytes` allow."
     if stage.bs: return stage
@@ -91,7 +91,7 @@ def _check_size(dl, size):
         f"get_dls made pictures of {dl.size} px for a stage of {size} px: "
         "it must use the size that it is given")
 
-# %% ../nbs/05_resizing.ipynb #018bce02
+# %% ../nbs/05_resizing.ipynb #4c655675
 def _with_data(stages, get_dls, model, gigabytes):
     "Pairs of a stage and its data, all checked."
     if not stages: raise ValueError("no stages: give at least one Stage(size, epochs)")
@@ -103,7 +103,7 @@ def _with_data(stages, get_dls, model, gigabytes):
     check_no_leak(*data)
     return list(zip(stages, data))
 
-# %% ../nbs/05_resizing.ipynb #16b4edaf
+# %% ../nbs/05_resizing.ipynb #a21d358a
 _replaced = contextmanager(replacing_yield)
 
 # %% ../nbs/05_resizing.ipynb #8a7c16e0
@@ -123,9 +123,9 @@ def fit_progressive(
     watch = watch or Watch()
     try:
         for place, (stage, dls) in enumerate(pairs):
-            watch.stage, fit = place, SCHEDULES[stage.schedule]
+            watch.stage = place
             with _replaced(learn, 'dls', dls):
-                fit(learn, stage.epochs, stage.lr, cbs=[watch, *L(cbs)])
+                SCHEDULES[stage.schedule](learn, stage.epochs, stage.lr, cbs=[watch, *L(cbs)])
     finally: learn.history = pd.DataFrame(watch.epochs)
     return learn.history
 
@@ -144,7 +144,7 @@ def size_at(
     size = small + (large - small) * (t - begin) / (end - begin)
     return min(large, max(small, multiple * round(size / multiple)))
 
-# %% ../nbs/05_resizing.ipynb #ad785b40
+# %% ../nbs/05_resizing.ipynb #d69b159b
 class _Sized(GetAttr):
     "A loader that asks `size()` before each batch, and has its own size again after it."
     _default = 'dl'
@@ -158,7 +158,7 @@ class _Sized(GetAttr):
             if batch is None: return
             yield batch
 
-# %% ../nbs/05_resizing.ipynb #56e7d137
+# %% ../nbs/05_resizing.ipynb #091f404e
 def _check_growth(begin, end):
     number('begin', begin, 1)
     number('end', end, 1)
@@ -186,7 +186,7 @@ class ProgressiveResize(Callback):
         choice(('batch', 'epoch'), 'per', per)
         store_attr()
 
-# %% ../nbs/05_resizing.ipynb #af6825ff
+# %% ../nbs/05_resizing.ipynb #d6f29f2e
 @patch
 def before_fit(self: ProgressiveResize):
     dl = self.dls.train
@@ -200,7 +200,7 @@ def before_fit(self: ProgressiveResize):
         f"large={self.last} is larger than the stored pictures ({dl.store.side} px): "
         "store them larger, or end smaller")
 
-# %% ../nbs/05_resizing.ipynb #4a27e858
+# %% ../nbs/05_resizing.ipynb #87a747cd
 @patch
 def before_train(self: ProgressiveResize):
     if not hasattr(self.learn, 'lr_finder'): self.learn.dl = _Sized(self.dl, self.current)

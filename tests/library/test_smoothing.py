@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from fastai.vision.all import CrossEntropyLossFlat, DataLoader, DataLoaders, Learner, ProgressCallback, load_learner, nn, noop
-from hypothesis import given, settings, strategies as st
+from fastai.vision.all import Callback, ProgressCallback, load_learner, noop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sotatrain.learner import make_learner
 from sotatrain.mixup import CutMix, ManifoldMixUp, MixOne, MixUp, one_hot
@@ -17,15 +18,17 @@ WEIGHT = torch.tensor([.5, 1., 2., 0., 3.])
 
 @pytest.fixture
 def batch():
-    generator = torch.Generator().manual_seed(0)
-    z = torch.randn(7, 5, generator=generator, dtype=torch.float64, requires_grad=True)
-    return z, torch.randint(5, (7,), generator=generator), torch.rand(7, 5, generator=generator, dtype=torch.float64).softmax(1)
+    "Logits, classes, and distributions."
+    torch.manual_seed(0)
+    z = torch.randn(7, 5, dtype=torch.float64, requires_grad=True)
+    return z, torch.randint(5, (7,)), torch.rand(7, 5, dtype=torch.float64).softmax(1)
 
 
 # --- targets
 
 def test_the_target_of_class_three_of_ten():
-    assert torch.allclose(smooth_labels(torch.tensor([3]), 10), torch.tensor([[.01]*3 + [.91] + [.01]*6]))
+    expected = torch.tensor([[.01]*3 + [.91] + [.01]*6])
+    assert torch.allclose(smooth_labels(torch.tensor([3]), 10), expected)
 
 @given(st.integers(2, 20), st.floats(0, 1), st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
@@ -37,7 +40,8 @@ def test_targets_sum_to_one_and_keep_the_order(n_classes, eps, n):
 
 def test_the_ends_of_epsilon():
     y = torch.tensor([0, 2])
-    assert torch.equal(smooth_labels(y, 3, 0.), one_hot(y, 3)) and torch.allclose(smooth_labels(y, 3, 1.), torch.full((2, 3), 1/3))
+    assert torch.equal(smooth_labels(y, 3, 0.), one_hot(y, 3))
+    assert torch.allclose(smooth_labels(y, 3, 1.), torch.full((2, 3), 1/3))
 
 def test_distributions_are_smoothed_too():
     q = torch.tensor([[.7, .3, 0.]])
@@ -62,7 +66,8 @@ def test_equal_to_pytorchs(batch, eps, soft, reduction, weight):
 
 def test_the_gradient_against_differences(batch):
     z, y, _ = batch
-    assert torch.autograd.gradcheck(lambda z: LabelSmoothingCrossEntropy(.2, WEIGHT)(z.double(), y), z)
+    loss = LabelSmoothingCrossEntropy(.2, WEIGHT)
+    assert torch.autograd.gradcheck(lambda z: loss(z.double(), y), z)
 
 def test_the_gradient_is_output_minus_target(batch):
     z, y, _ = batch
@@ -72,52 +77,73 @@ def test_the_gradient_is_output_minus_target(batch):
 def test_zero_is_plain_cross_entropy_and_one_is_uniform(batch):
     z, y, _ = batch
     assert torch.allclose(LabelSmoothingCrossEntropy(0.)(z, y), F.cross_entropy(z, y))
-    a, b = LabelSmoothingCrossEntropy(1.)(z, y), LabelSmoothingCrossEntropy(1.)(z, (y + 1) % 5)
+    uniform = LabelSmoothingCrossEntropy(1.)
+    a, b = uniform(z, y), uniform(z, (y + 1) % 5)
     assert torch.allclose(a, b) and torch.allclose(a, -z.log_softmax(1).mean())
 
 def test_two_cross_entropies_in_one(batch):
     z, y, _ = batch
-    expected = .8*F.cross_entropy(z, y) + .2*F.cross_entropy(z, torch.full((7, 5), .2, dtype=torch.float64))
+    uniform = torch.full((7, 5), .2, dtype=torch.float64)
+    expected = .8*F.cross_entropy(z, y) + .2*F.cross_entropy(z, uniform)
     assert torch.allclose(LabelSmoothingCrossEntropy(.2)(z, y), expected)
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 def test_half_precision(dtype):
     z, y = torch.randn(4, 5).to(dtype), torch.tensor([0, 1, 2, 3])
-    loss = LabelSmoothingCrossEntropy()(z, y)
-    assert loss.dtype == dtype and loss.item() == pytest.approx(LabelSmoothingCrossEntropy()(z.float(), y).item(), rel=.02)
+    loss = LabelSmoothingCrossEntropy()
+    half, full = loss(z, y), loss(z.float(), y)
+    assert half.dtype == dtype and half.item() == pytest.approx(full.item(), rel=.02)
 
 @pytest.mark.parametrize('args,message', [
-    (dict(eps=-.1), 'eps=-0.1: it must be between 0 and 1'), (dict(eps=1.1), 'eps=1.1'), (dict(eps='x'), "eps='x': it must be a number"), (dict(eps=math.nan), 'eps=nan'),
+    (dict(eps=-.1), 'eps=-0.1: it must be between 0 and 1'),
+    (dict(eps=1.1), 'eps=1.1'),
+    (dict(eps='x'), "eps='x': it must be a number"),
+    (dict(eps=math.nan), 'eps=nan'),
     (dict(reduction='avg'), "reduction='avg': choose one of mean, sum, none")])
 def test_bad_parameters(args, message):
-    with pytest.raises((ValueError, TypeError), match=message): LabelSmoothingCrossEntropy(**args)
+    with pytest.raises((ValueError, TypeError), match=message):
+        LabelSmoothingCrossEntropy(**args)
 
 @pytest.mark.parametrize('output,target', [
-    ((2, 5), torch.rand(2, 3)), ((3, 5), torch.tensor([0, 1])), ((8, 5), torch.tensor([1])), ((2, 5), torch.tensor([[0], [1]])), ((2, 5, 5), torch.zeros(2, 5).long())])
+    ((2, 5), torch.rand(2, 3)),
+    ((3, 5), torch.tensor([0, 1])),
+    ((8, 5), torch.tensor([1])),
+    ((2, 5), torch.tensor([[0], [1]])),
+    ((2, 5, 5), torch.zeros(2, 5).long())])
 def test_targets_that_do_not_fit(output, target):
-    with pytest.raises(ValueError, match=r'give n × classes, and n classes or n × classes shares'): LabelSmoothingCrossEntropy()(torch.randn(output), target)
+    message = 'give n × classes, and n classes or n × classes shares'
+    with pytest.raises(ValueError, match=message):
+        LabelSmoothingCrossEntropy()(torch.randn(output), target)
 
 def test_weights_that_do_not_fit():
-    with pytest.raises(ValueError, match='weight has 5 numbers for 4 classes'): LabelSmoothingCrossEntropy(weight=WEIGHT)(torch.randn(2, 4), torch.tensor([0, 1]))
+    loss = LabelSmoothingCrossEntropy(weight=WEIGHT)
+    with pytest.raises(ValueError, match='weight has 5 numbers for 4 classes'):
+        loss(torch.randn(2, 4), torch.tensor([0, 1]))
 
 def test_smoothed_labels_that_do_not_fit():
-    with pytest.raises(ValueError, match='targets for 3 classes, and n_classes=5'): smooth_labels(torch.rand(2, 3), 5)
-    with pytest.raises(ValueError, match='with 5 classes they go from 0 to 4'): smooth_labels(torch.tensor([7]), 5)
+    with pytest.raises(ValueError, match='targets for 3 classes, and n_classes=5'):
+        smooth_labels(torch.rand(2, 3), 5)
+    with pytest.raises(ValueError, match='with 5 classes they go from 0 to 4'):
+        smooth_labels(torch.tensor([7]), 5)
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int32])
 def test_small_whole_numbers_are_classes_too(batch, dtype):
     z, y, _ = batch
     z, y = z[:5], y[:5]  # as many pictures as classes: a mask would have this length
     expected = F.cross_entropy(z, y, WEIGHT.double(), label_smoothing=.1)
-    assert torch.allclose(LabelSmoothingCrossEntropy(.1, WEIGHT)(z, y.to(dtype)), expected)
+    ours = LabelSmoothingCrossEntropy(.1, WEIGHT)(z, y.to(dtype))
+    assert torch.allclose(ours, expected)
 
 def test_an_impossible_class_costs_nothing_without_smoothing():
     z = torch.tensor([[1., 0., -math.inf]])
-    assert torch.allclose(LabelSmoothingCrossEntropy(0.)(z, torch.tensor([1])), F.cross_entropy(z, torch.tensor([1])))
+    y = torch.tensor([1])
+    assert torch.allclose(LabelSmoothingCrossEntropy(0.)(z, y), F.cross_entropy(z, y))
 
 def test_double_precision_is_kept(batch):
     z, y, q = batch
-    for target in (y, q): assert torch.allclose(LabelSmoothingCrossEntropy(.1)(z, target), F.cross_entropy(z, target, label_smoothing=.1), atol=1e-14)
+    for target in (y, q):
+        expected = F.cross_entropy(z, target, label_smoothing=.1)
+        assert torch.allclose(LabelSmoothingCrossEntropy(.1)(z, target), expected, atol=1e-14)
 
 
 # --- in a learner
@@ -125,7 +151,8 @@ def test_double_precision_is_kept(batch):
 @pytest.fixture
 def learn(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
-    learn = make_learner(get_dls(16, 8, tiny, presize=24, seed=0), Net, LabelSmoothingCrossEntropy(weight=[1.]*10), seed=0)
+    dls = get_dls(16, 8, tiny, presize=24, seed=0)
+    learn = make_learner(dls, Net, LabelSmoothingCrossEntropy(weight=[1.]*10), seed=0)
     learn.remove_cb(ProgressCallback)
     learn.logger = noop
     return learn
@@ -134,17 +161,19 @@ def test_it_trains_and_predicts(learn, tmp_path):
     learn.add_cb(MixOne([MixUp(), ManifoldMixUp()]))
     learn.fit(1, 1e-3)
     p, y = learn.get_preds()
-    assert torch.allclose(p.sum(1), torch.ones(20)) and torch.allclose(tta(learn, n=0)[0], p, atol=1e-5)
+    assert torch.allclose(p.sum(1), torch.ones(20))
+    assert torch.allclose(tta(learn, n=0)[0], p, atol=1e-5)
     assert learn.predict(learn.dls.valid.items[0])[0] in learn.dls.vocab
     learn.export(tmp_path/'model.pkl')
     loaded = load_learner(tmp_path/'model.pkl')
-    with loaded.no_bar(): assert torch.allclose(loaded.get_preds(dl=loaded.dls.test_dl(learn.dls.valid.items))[0], p, atol=1e-5)
+    dl = loaded.dls.test_dl(learn.dls.valid.items)
+    with loaded.no_bar(): again = loaded.get_preds(dl=dl)[0]
+    assert torch.allclose(again, p, atol=1e-5)
 
 
 @pytest.mark.parametrize('mixer', [MixUp, CutMix, ManifoldMixUp])
 @pytest.mark.parametrize('scope', ['sample', 'batch'])
 def test_it_composes_with_mixing(learn, mixer, scope):
-    from fastai.vision.all import Callback
     mix, checked = mixer(scope=scope), []
     learn.loss_func = LabelSmoothingCrossEntropy(.2)
     class Check(Callback):
@@ -152,6 +181,7 @@ def test_it_composes_with_mixing(learn, mixer, scope):
         def after_loss(self):
             lam, y, partner = mix.pair
             target = lam[:, None]*one_hot(y, 10) + (1 - lam)[:, None]*one_hot(partner, 10)
-            checked.append(torch.allclose(self.loss, F.cross_entropy(self.pred, target, label_smoothing=.2), atol=1e-5))
+            expected = F.cross_entropy(self.pred, target, label_smoothing=.2)
+            checked.append(torch.allclose(self.loss, expected, atol=1e-5))
     learn.fit(1, 1e-3, cbs=[mix, Check()])
     assert checked == [True]*5
