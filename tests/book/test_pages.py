@@ -148,11 +148,11 @@ OPENING = '''![ten drawings](images/dot.png)
 
 - **What:** two pictures become one.
 - **Use it:**
-
   ```python
   learn = make_learner(dls, cbs=MixUp())
   learn.fit_one_cycle(5, 6e-3)
   ```
+
 - **Time:** 3 minutes
 
 [![Open in Colab](images/dot.png)](https://colab.org/x)'''
