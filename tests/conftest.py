@@ -5,11 +5,35 @@ from sotatrain.doodlenette import doodlenette
 
 @pytest.fixture(autouse=True)
 def no_choices_from_outside(monkeypatch):
-    "A reader's own profile and data must not change what the tests see."
-    for name in ('SOTATRAIN_PROFILE', 'SOTATRAIN_DATA'): monkeypatch.delenv(name, raising=False)
+    "A reader's own profile, data and results must not change what the tests see."
+    for name in ('SOTATRAIN_PROFILE', 'SOTATRAIN_DATA', 'SOTATRAIN_RESULTS'):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope='session')
 def tiny(tmp_path_factory):
-    "Forty training and twenty validation pictures: a whole data set, drawn in a second. Not to be written to."
-    return doodlenette(tmp_path_factory.mktemp('tiny')/'doodlenette', n_train=40, n_val=20, progress=False)
+    """Forty training and twenty validation pictures: a whole data set, drawn in a second.
+    Not to be written to."""
+    folder = tmp_path_factory.mktemp('tiny')/'doodlenette'
+    return doodlenette(folder, n_train=40, n_val=20, progress=False)
+
+
+@pytest.fixture(scope='session')
+def shared_cache(tmp_path_factory): return tmp_path_factory.mktemp('cache')
+
+
+@pytest.fixture
+def own_cache(shared_cache, monkeypatch):
+    "One cache for all tests that ask for it: the pictures of their recipes are drawn once."
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(shared_cache))
+
+
+@pytest.fixture
+def tiny_network(monkeypatch):
+    "Runs of a fraction of a second, whatever network a recipe asks for."
+    from sotatrain.experiment import training  # here: most tests need no fastai
+    from tests.networks import Net
+    make = training.make_learner
+    monkeypatch.setattr(
+        training, 'make_learner',
+        lambda dls, arch, *args, **kwargs: make(dls, Net, *args, **kwargs))

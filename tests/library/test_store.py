@@ -1,0 +1,225 @@
+"""Runs as files: their names, their lines, where they are, and what a damaged one says."""
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from sotatrain.experiment import (
+    Recipe,
+    experiments,
+    load_runs,
+    results_folder,
+    store,
+    stored_results,
+)
+from tests.library.fakes import STAGE, fake_comparison, fake_run
+
+ROOT = Path(__file__).resolve().parents[2]
+EPOCH = dict(stage=0, size=16., train_loss=1., valid_loss=2., accuracy=.5, seconds=1.)
+
+
+def store_better(folder):
+    "The runs of a comparison of `baseline` and `better`, as the experiment `x`."
+    for run in fake_comparison().runs:
+        store.write(run, store.file_of(run.recipe, run.seed, 'x', folder))
+
+
+def names(comparison): return [row.name for row in comparison.rows]
+
+
+# --- names of files
+
+@pytest.mark.parametrize('name,slug', [
+    ('baseline', 'baseline'),
+    ('MixUp', 'mixup'),
+    ('Mixup and smoothing, 25 wrong', 'mixup-and-smoothing-25-wrong'),
+    ('rate 0.006', 'rate-0.006'),
+    ('five_crop', 'five-crop'),
+    ('  a  --  b!  ', 'a-b'),
+    ('64 px', '64-px'),
+    ('Äpfel, Öl, Übung', 'apfel-ol-ubung'),
+    ('café', 'cafe'),
+    ('cafe\N{COMBINING ACUTE ACCENT}', 'cafe'),
+    ('2 × faster', '2-faster'),
+])
+def test_the_slug_of_a_name(name, slug): assert store.slug(name) == slug
+
+
+@pytest.mark.parametrize('name', ['!?', '– —', '数据', ' '])
+def test_a_name_of_which_nothing_is_left_is_an_error(name):
+    with pytest.raises(ValueError, match='it needs a letter from a to z or a digit') as error:
+        store.slug(name)
+    assert repr(name) in str(error.value)
+
+
+@hypothesis_settings(deadline=None)
+@given(st.text())
+def test_a_slug_is_words_joined_by_hyphens_and_its_own_slug(name):
+    try: slug = store.slug(name)
+    except ValueError: return
+    assert set(slug) <= set('abcdefghijklmnopqrstuvwxyz0123456789.-')
+    assert all(slug.split('-'))
+    assert store.slug(slug) == slug
+
+
+def test_a_file_is_named_after_its_experiment_recipe_and_seed(tmp_path):
+    file = store.file_of(Recipe('Label Smoothing, 5 %'), 3, 'soft-targets', tmp_path)
+    assert file == tmp_path/'soft-targets'/'label-smoothing-5-seed3.json'
+
+
+# --- reading and writing
+
+def test_a_run_is_the_same_after_storing(tmp_path):
+    run = fake_run(
+        epochs=[dict(stage=0, train_loss=1., valid_loss=2., accuracy=.5, seconds=1.)])
+    store.write(run, tmp_path/'x'/'run.json')
+    assert store.read(tmp_path/'x'/'run.json') == run
+    assert [f.name for f in (tmp_path/'x').iterdir()] == ['run.json']
+
+
+@pytest.mark.parametrize('changes', [
+    dict(recipe=Recipe('staged', stages=[STAGE, STAGE | {'schedule': 'constant'}])),
+    dict(recipe=Recipe('naïve – 50 %', cbs={'MixUp': {'alpha': .3}}, tta={})),
+    dict(error='the loss is nan', accuracy=None),
+    dict(error='two\nlines, "quotes" and ümlauts'),
+    dict(epochs=[EPOCH, EPOCH | {'train_loss': None}]),
+    dict(data={}),
+], ids=['stages', 'names', 'failed', 'text', 'nothing measured', 'empty'])
+def test_whatever_is_in_a_run_is_the_same_after_storing(tmp_path, changes):
+    run = fake_run(**changes)
+    store.write(run, tmp_path/'run.json')
+    assert store.read(tmp_path/'run.json') == run
+
+
+def test_a_file_has_an_epoch_a_line(tmp_path):
+    run = fake_run(epochs=[EPOCH | {'accuracy': i / 60} for i in range(60)])
+    store.write(run, tmp_path/'run.json')
+    lines = (tmp_path/'run.json').read_text().splitlines()
+    start = lines.index(' "epochs": [') + 1
+    epochs = [json.loads(line.rstrip(',')) for line in lines[start:lines.index(' ],')]]
+    assert epochs == run.epochs
+    assert len(epochs) == 60
+    assert sum('train_loss' in line for line in lines) == 60
+    assert store.read(tmp_path/'run.json') == run
+
+
+def test_lines_are_the_json_of_the_values():
+    values = {'a': 1, 'b': {}, 'c': [], 'd': {'e': [1, {'f': None}]}, 'g': [[], 'é"\n']}
+    assert json.loads(store.in_lines(values)) == values
+
+
+@pytest.mark.parametrize('file', sorted((ROOT/'results'/'experiments').glob('*/*-seed0.json')),
+                         ids=lambda file: f'{file.parent.name}, {file.stem}')
+def test_the_books_files_are_named_and_written_as_new_ones_would_be(file):
+    run = store.read(file)
+    assert file == store.file_of(run.recipe, run.seed, file.parent.name, file.parents[1])
+    values = json.loads(file.read_text(encoding='utf-8'))
+    assert file.read_text(encoding='utf-8') == store.in_lines(values)
+
+
+@pytest.mark.parametrize('change,message', [
+    (lambda v: v | {'format': 99},
+     'format 99, and this version reads up to 1: update sotatrain'),
+    (lambda v: {k: x for k, x in v.items() if k != 'format'}, "'format'"),
+    (lambda v: v | {'colour': 'red'}, 'colour'),
+    (lambda v: v | {'recipe': v['recipe'] | {'warp': 1}}, "no 'warp'"),
+    (lambda v: [], 'no readable run'),
+])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, change, message):
+    file = tmp_path/'run.json'
+    store.write(fake_run(), file)
+    file.write_text(json.dumps(change(json.loads(file.read_text()))))
+    with pytest.raises(ValueError, match=message) as error: store.read(file)
+    assert str(file) in str(error.value)
+
+
+def test_half_a_file_is_an_error(tmp_path):
+    file = tmp_path/'run.json'
+    store.write(fake_run(), file)
+    file.write_text(file.read_text()[:100])
+    with pytest.raises(ValueError, match='no readable run'): store.read(file)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
+    def full(*args): raise OSError('disk full')
+    monkeypatch.setattr('sotatrain.core.cache.os.replace', full)
+    with pytest.raises(OSError): store.write(fake_run(), tmp_path/'run.json')
+    assert not [*tmp_path.iterdir()]
+
+
+def write_many(folder):
+    for i in range(20): store.write(fake_run(seed=i), Path(folder)/'x'/f'run{i}.json')
+
+
+def test_two_processes_write_the_same_files(tmp_path):
+    context = multiprocessing.get_context('spawn')
+    processes = [context.Process(target=write_many, args=(str(tmp_path),)) for _ in range(2)]
+    for p in processes: p.start()
+    for p in processes: p.join()
+    assert [p.exitcode for p in processes] == [0, 0]
+    assert [run.seed for run in load_runs('x', tmp_path)] == [*range(20)]
+    assert len([*(tmp_path/'x').iterdir()]) == 20
+
+
+# --- where they are
+
+def test_results_are_kept_in_the_checkout():
+    assert results_folder() == ROOT/'results'/'experiments'
+
+
+def test_results_are_kept_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv('SOTATRAIN_RESULTS', str(tmp_path/'mine'))
+    assert results_folder() == tmp_path/'mine'
+    monkeypatch.setenv('SOTATRAIN_RESULTS', '~/mine')
+    assert results_folder() == Path.home()/'mine'
+    monkeypatch.setenv('SOTATRAIN_RESULTS', '')
+    assert results_folder() == ROOT/'results'/'experiments'
+
+
+@pytest.fixture
+def installed(monkeypatch, tmp_path):
+    "The package's folder, as if it was installed, and we worked in another one."
+    package = tmp_path/'site-packages'/'sotatrain'
+    (tmp_path/'here').mkdir()
+    monkeypatch.setattr(store, 'PACKAGE', package)
+    monkeypatch.chdir(tmp_path/'here')
+    return package
+
+
+def test_without_a_checkout_results_are_kept_in_the_working_directory(installed):
+    assert results_folder() == Path.cwd()/'results'/'experiments'
+
+
+def test_the_package_carries_results_and_ones_own_come_first(installed):
+    file = store.file_of(Recipe(), 0, 'x', installed/'results'/'experiments')
+    store.write(fake_run(accuracy=.5), file)
+    assert [run.accuracy for run in load_runs('x')] == [.5]
+    store.write(fake_run(accuracy=.6), store.file_of(Recipe(), 0, 'x'))
+    assert [run.accuracy for run in load_runs('x')] == [.6]
+
+
+def test_a_folder_that_is_given_is_the_only_one(monkeypatch, tmp_path):
+    monkeypatch.setenv('SOTATRAIN_RESULTS', str(tmp_path/'other'))
+    store_better(results_folder())
+    assert len(load_runs('x')) == 6
+    assert load_runs('x', tmp_path/'mine') == []
+
+
+def test_stored_results_say_when_there_are_none(tmp_path):
+    nothing = stored_results('x', folder=tmp_path)
+    assert 'Not measured yet' in str(nothing)
+    assert 'Not measured yet' in nothing._repr_html_()
+
+
+def test_stored_results_of_some_recipes(tmp_path):
+    store_better(tmp_path)
+    assert names(stored_results('x', folder=tmp_path)) == ['baseline', 'better']
+    turned = stored_results('x', 'better', 'baseline', folder=tmp_path)
+    assert names(turned) == ['better', 'baseline']
+    missing = stored_results('x', 'better', 'worse', folder=tmp_path)
+    assert 'Not measured yet: worse' in str(missing)
+    assert experiments(tmp_path) == ['x']
