@@ -64,10 +64,15 @@ def known(where, names, choices):
             raise TypeError(f"{where}: there is no {name!r}{did_you_mean(name, choices)}")
 
 
+def nearest(name, choices):
+    "The one of `choices` that was meant, or `None`."
+    return next(iter(get_close_matches(str(name), choices, 1)), None)
+
+
 def did_you_mean(name, choices):
     "How an error goes on: with the name that was meant, or with all that there are."
-    near = get_close_matches(str(name), choices, 1)
-    return f"; did you mean {near[0]!r}?" if near else f": there are {', '.join(choices)}"
+    near = nearest(name, choices)
+    return f"; did you mean {near!r}?" if near else f": there are {', '.join(choices)}"
 
 
 def optional(rule):

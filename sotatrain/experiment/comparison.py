@@ -56,6 +56,7 @@ class Comparison:
         speed: bool = True,  # show seconds and images a second; not if the machine was busy
     ):
         if not runs: raise ValueError("no runs: there is nothing to compare")
+        _check_no_double(runs)
         self.speed = speed
         self.runs = sorted(runs, key=lambda run: run.position)  # stable: seeds stay in order
         groups = by_recipe(self.runs)
@@ -85,6 +86,13 @@ class Comparison:
     def __str__(self): return show.text(self)
     def _repr_pretty_(self, printer, cycle): printer.text(str(self))
     def _repr_html_(self): return show.html(self)
+
+
+def _check_no_double(runs):
+    pairs = [(run.recipe.name, run.seed) for run in runs]
+    for name, seed in pairs:
+        if pairs.count((name, seed)) > 1: raise ValueError(
+            f"two runs of {name!r} from seed {seed}: keep one of them")
 
 
 def by_recipe(runs) -> dict:

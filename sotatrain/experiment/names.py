@@ -8,7 +8,7 @@ from fastai.vision.all import Callback, Transform, nn
 
 from .. import learner, mixup, normalize, resizing, smoothing
 from ..core import watch
-from ..core.checks import did_you_mean, known, storable
+from ..core.checks import known, nearest, storable
 
 TECHNIQUES = learner, normalize, resizing, mixup, smoothing, watch
 
@@ -63,13 +63,10 @@ def find(field: str, name: str):
     found = NAMES.get(name)
     if found is not None and _is(field, found): return found
     kind, _ = KINDS[field]
-    raise ValueError(f"{field}: no {kind} is called {name!r}{_way_out(field, name)}")
-
-
-def _way_out(field, name):
-    hint = did_you_mean(name, [*named(field)])
-    if hint.startswith('; did you mean'): return hint
-    return ': name one that fastai.vision.all or sotatrain.all has'
+    near = nearest(name, named(field))
+    way_out = f"; did you mean {near!r}?" if near else (
+        ': name one that fastai.vision.all or sotatrain.all has')
+    raise ValueError(f"{field}: no {kind} is called {name!r}{way_out}")
 
 
 # Rules for fields of a recipe

@@ -33,6 +33,11 @@ def file_name(name, value):
         "/ \\ : * ? \" < > | or begin with a dot")
 
 
+def several(name, value):
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{name}={value!r}: it must be a list")
+
+
 def views(name, values):
     takes(check_tta)(name, values)
     check_tta(**values)
@@ -54,7 +59,7 @@ class Recipe:
     epochs: int = ruled(None, optional(whole))   # 5 if not given
     bs: int = ruled(None, optional(whole))       # pictures in a batch; 64 if not given
     lr: float = ruled(None, optional(positive))  # highest learning rate; 0.003 if not given
-    stages: list = ruled(factory=list)           # of `Stage`, or of dicts with its fields
+    stages: list = ruled(factory=list, rule=several)  # of `Stage`, or of dicts like it
 
     presize: int = ruled(None, optional(whole))  # side of the stored squares, px; see `get_dls`
     loader: str = ruled('presized', one_of('presized', 'datablock'))
@@ -76,7 +81,8 @@ class Recipe:
         check_fields(self)
         stages = [_stage(i, stage, self.schedule) for i, stage in enumerate(self.stages)]
         self._set('stages', stages)
-        for stage in self.all_stages: check_schedule(stage.schedule, stage.epochs)
+        if stages: self._check_schedule_is_used()
+        else: check_schedule(self.schedule, self.epochs)
         if self.presize: self._check_presize()
         if self.loader == 'datablock': self._check_datablock()
 
@@ -91,6 +97,12 @@ class Recipe:
             if getattr(self, name) is not None: raise ValueError(
                 f"{name}={getattr(self, name)!r} contradicts stages, which give it for each "
                 "stage: remove one of the two")
+
+    def _check_schedule_is_used(self):
+        used = {stage.schedule for stage in self.stages}
+        if self.schedule not in {'one_cycle', *used}: raise ValueError(
+            f"schedule={self.schedule!r} contradicts stages, which have schedules of their "
+            "own: change those")
 
     def _check_presize(self):
         largest = max(stage.size for stage in self.all_stages)
@@ -154,7 +166,9 @@ def _with_parameters(value):
 
 def _stage(place, values, schedule):
     "A `Stage` of a recipe; an error says which one it was."
-    if isinstance(values, Stage): return values
+    if isinstance(values, Stage): values = vars(values)
+    if not isinstance(values, Mapping): raise TypeError(
+        f"stages[{place}]={values!r}: write a Stage, or a dict with {', '.join(STAGE)}")
     known(f'stages[{place}]', values, [f.name for f in fields(Stage)])
     missing = [name for name in STAGE if values.get(name) is None]
     if missing: raise ValueError(

@@ -24,7 +24,7 @@ class Run:
     seed: int
     data: dict                # folder: its name; train, val: numbers of pictures
     conditions: dict          # hardware, versions, precision, date (UTC)
-    epochs: list              # for each: stage, train_loss, valid_loss, accuracy, seconds
+    epochs: list              # for each: stage, size, losses, accuracy, seconds, images/s
     accuracy: float = None    # of the validation pictures, at the end; with the recipe's TTA
     calibration_error: float = None  # of the same predictions: the expected calibration error
     seconds: float = None     # training and validation
@@ -63,7 +63,13 @@ def experiments(
     folder: Path = None,  # `results_folder()` if not given
 ) -> list:
     "Names of the experiments that have results."
-    return sorted({file.parent.name for file in (folder or results_folder()).glob('*/*.json')})
+    files = [file for place in _places(folder) for file in place.glob('*/*.json')]
+    return sorted({file.parent.name for file in files})
+
+
+def _places(folder):
+    "Where to look: in a folder, or in that of the results and in what the package carries."
+    return [Path(folder)] if folder else [results_folder(), PACKAGE/'results'/'experiments']
 
 
 def load_runs(
@@ -71,9 +77,7 @@ def load_runs(
     folder: Path = None,  # `results_folder()` if not given; then what the package carries
 ) -> list:                # of `Run`, in the comparison's order; empty if nothing was measured
     "The finished runs of an experiment. Raises `ValueError` for a damaged or a newer file."
-    packaged = PACKAGE/'results'/'experiments'
-    places = [Path(folder)] if folder else [results_folder(), packaged]
-    found = ([*(place/experiment).glob('*.json')] for place in places)
+    found = ([*(place/experiment).glob('*.json')] for place in _places(folder))
     runs = map(read, next(filter(None, found), []))
     return sorted(runs, key=lambda run: (run.position, run.recipe.name, run.seed))
 
@@ -82,8 +86,8 @@ def slug(name: str) -> str:
     """A recipe's name as its files have it: lower case, `[a-z0-9.]+` joined by `-`.
 
     Raises `ValueError` for a name of which nothing is left."""
-    plain = unicodedata.normalize('NFKD', name).encode('ascii', 'ignore').decode().lower()
-    words = re.findall('[a-z0-9.]+', plain)
+    plain = unicodedata.normalize('NFKD', name.casefold()).encode('ascii', 'ignore').decode()
+    words = re.findall(r'[a-z0-9]+(?:\.[a-z0-9]+)*', plain)  # dots inside words only
     if not words: raise ValueError(
         f"name={name!r}: files are named after it, so it needs a letter from a to z or a digit")
     return '-'.join(words)
@@ -116,11 +120,11 @@ def write(run: Run, file: Path):
 
 def in_lines(values: dict) -> str:
     "JSON with a line for each value, and for each item of a value: an epoch is a line."
-    rows = [f' {json.dumps(name)}: {_in_lines(value)}' for name, value in values.items()]
+    rows = [f' {json.dumps(name)}: {_items(value)}' for name, value in values.items()]
     return '{\n' + ',\n'.join(rows) + '\n}\n'
 
 
-def _in_lines(value):
+def _items(value):
     if isinstance(value, dict) and value:
         items = [f'{json.dumps(name)}: {json.dumps(item)}' for name, item in value.items()]
         return '{\n  ' + ',\n  '.join(items) + '\n }'
@@ -139,6 +143,7 @@ def finished(
     if not file.exists(): return None
     run = read(file)
     differences = run.recipe.differences(recipe)
+    if run.recipe.name != recipe.name: differences['name'] = run.recipe.name, recipe.name
     if run.data != data: differences['data'] = run.data, data
     if not differences: return run
     listed = '; '.join(f'{field}: {there!r} there, {here!r} here'

@@ -1,12 +1,13 @@
 """Carrying recipes out: `train` for one run, `compare` for several recipes and seeds."""
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 from fastai.vision.all import Learner
 
 from ..core.bars import Bar
+from ..core.checks import whole
 from ..core.machine import conditions
 from ..core.watch import Watch
 from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
@@ -104,7 +105,9 @@ def _export(learn, file):
 def _train_alone(recipe, seed, data, device, progress):
     path = dataset(data or recipe.data)
     facts = _facts(path)
-    return _train(recipe, seed, path, facts, device, Bar(_steps(recipe, facts), progress))
+    bar = Bar(_steps(recipe, facts), progress)
+    try: return _train(recipe, seed, path, facts, device, bar)
+    finally: bar.close()
 
 
 @dataclass
@@ -138,7 +141,7 @@ def _train(recipe, seed, path, facts, device, bar):
 
 
 def _fit(learn, recipe, data, watch):
-    made = iter(data)
+    made = iter(data)  # `fit_progressive` asks for them in the order of the stages
     fit_progressive(learn, lambda size, bs: next(made), recipe.all_stages, watch=watch)
 
 
@@ -184,26 +187,31 @@ def compare(
     their TTA share one training run. Raises `ValueError` if two recipes share a name, or a
     name for their files, or a stored run is of another recipe."""
     recipes, seeds = list(recipes), list(seeds)
-    _check_distinct([recipe.name for recipe in recipes], seeds)
+    _check_distinct([recipe.name for recipe in recipes], seeds, experiment)
     paths = {recipe.data: dataset(data or recipe.data) for recipe in recipes}
     facts = {name: _facts(path) for name, path in paths.items()}
     runs = _finished(recipes, seeds, facts, experiment, folder) if experiment else {}
     missing = list(_missing(recipes, seeds, runs))
     bar = Bar(sum(_steps(first, facts[first.data]) for _, (first, *_) in missing), progress)
-    for seed, (first, *others) in missing:
-        trained = _train(first, seed, paths[first.data], facts[first.data], device, bar)
-        for recipe in (first, *others):
-            run = trained.run(recipe, recipes.index(recipe))
-            if experiment: store.write(run, store.file_of(recipe, seed, experiment, folder))
-            runs[recipe.name, seed] = run
-        del trained  # lets go of the network before the next one is made
-    return Comparison([runs[recipe.name, seed] for seed in seeds for recipe in recipes])
+    try:
+        for seed, (first, *others) in missing:
+            trained = _train(first, seed, paths[first.data], facts[first.data], device, bar)
+            for recipe in (first, *others):
+                run = trained.run(recipe, recipes.index(recipe))
+                if experiment: store.write(run, store.file_of(recipe, seed, experiment, folder))
+                runs[recipe.name, seed] = run
+            del trained  # lets go of the network before the next one is made
+    finally: bar.close()
+    return Comparison([
+        replace(runs[recipe.name, seed], position=position)  # those that were stored, too
+        for seed in seeds for position, recipe in enumerate(recipes)])
 
 
-def _check_distinct(names, seeds):
+def _check_distinct(names, seeds, experiment):
     if not names or not seeds:
         raise ValueError("nothing to compare: give at least one recipe and one seed")
-    slugs = [store.slug(name) for name in names]
+    for seed in seeds: whole('seed', seed, 0)
+    slugs = [store.slug(name) for name in names] if experiment else []
     for what, values in (
         ('recipes are called', names),
         ('recipes have files called', slugs),

@@ -181,6 +181,12 @@ def test_the_dicts_that_stages_came_from_stay_as_they_are():
     (dict(loader='datablock', noise=25), "noise contradicts loader='datablock'"),
     (dict(loader='datablock', augment={'flip': 0}), "augment contradicts loader='datablock'"),
     (dict(loader='datablock', batch_tfms={'Normalize': {}}), 'batch_tfms contradicts loader'),
+    (dict(stages=[Stage(32, 1, bs=None)]), r'stages\[0\] lacks bs'),
+    (dict(stages=3), 'stages=3: it must be a list'),
+    (dict(stages=None), 'stages=None: it must be a list'),
+    (dict(stages=STAGE), 'stages={.*}: it must be a list'),
+    (dict(stages=[3]), r'stages\[0\]=3: write a Stage, or a dict'),
+    (dict(stages=[Stage(32, 1)], schedule='flat_cos'), "schedule='flat_cos' contradicts stages"),
 ])
 def test_bad_fields_are_errors_that_name_them(fields, message):
     with pytest.raises((ValueError, TypeError), match=message): Recipe.from_dict(fields)
@@ -222,3 +228,8 @@ def test_names_become_objects_with_their_parameters():
     assert recipe.make('loss').func.eps == .3
     assert recipe.make('opt').keywords == {'mom': .5}
     assert recipe.make('batch_tfms') == []
+
+
+def test_a_schedule_that_comes_too_late_is_an_error():
+    with pytest.raises(ValueError, match="schedule='flat_cos' contradicts stages"):
+        replace(Recipe(stages=[STAGE]), schedule='flat_cos')

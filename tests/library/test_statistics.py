@@ -155,3 +155,8 @@ def test_two_pairs_have_an_interval():
 
 def test_nothing_to_compare_is_an_error():
     with pytest.raises(ValueError, match='no runs'): Comparison([])
+
+
+def test_two_runs_of_a_recipe_from_one_seed_are_an_error():
+    with pytest.raises(ValueError, match="two runs of 'baseline' from seed 0"):
+        Comparison([fake_run(), fake_run(accuracy=.6)])

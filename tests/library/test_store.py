@@ -45,6 +45,10 @@ def names(comparison): return [row.name for row in comparison.rows]
     ('café', 'cafe'),
     ('cafe\N{COMBINING ACUTE ACCENT}', 'cafe'),
     ('2 × faster', '2-faster'),
+    ('Größe', 'grosse'),
+    ('- .a', 'a'),
+    ('and so on …', 'and-so-on'),
+    ('v1.2.', 'v1.2'),
 ])
 def test_the_slug_of_a_name(name, slug): assert store.slug(name) == slug
 
@@ -223,3 +227,8 @@ def test_stored_results_of_some_recipes(tmp_path):
     missing = stored_results('x', 'better', 'worse', folder=tmp_path)
     assert 'Not measured yet: worse' in str(missing)
     assert experiments(tmp_path) == ['x']
+
+
+def test_experiments_of_a_folder_that_is_text(tmp_path):
+    store.write(fake_run(), store.file_of(Recipe(), 0, 'x', tmp_path))
+    assert experiments(str(tmp_path)) == ['x']

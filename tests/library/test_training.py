@@ -328,3 +328,25 @@ def test_a_diverged_run_is_stored_as_failed(recipes, tiny_network, tmp_path):
     assert len(failed) == 2
     assert 'try a rate ten times lower' in failed[0].error
     assert '2 of 2 runs failed' in str(c)
+
+
+def test_a_stored_run_of_another_name_is_an_error(tiny_network, tmp_path):
+    kept = dict(experiment='x', folder=tmp_path, progress=False)
+    first = Recipe(**SMALL | {'name': 'A b'})
+    compare([first], range(1), **kept)
+    with pytest.raises(ValueError, match="name: 'A b' there, 'a b' here"):
+        compare([replace(first, name='a b')], range(2), **kept)
+
+
+def test_the_first_recipe_is_the_reference_whatever_was_stored(tiny_network, tmp_path):
+    first, fast = Recipe(**SMALL), Recipe(**SMALL | {'name': 'fast', 'lr': .01})
+    kept = dict(experiment='x', folder=tmp_path, progress=False)
+    compare([first, fast], range(2), **kept)
+    again = compare([fast, first], range(2), **kept)
+    assert [row.name for row in again.rows] == ['fast', 'baseline']
+
+
+def test_names_without_a_letter_can_be_compared_if_nothing_is_stored(tiny_network, tmp_path):
+    recipe = Recipe(**SMALL | {'name': 'база'})
+    assert compare([recipe], range(1), progress=False).rows[0].n == 1
+    with pytest.raises(ValueError, match='needs a letter'): compare([recipe], [0], 'x')
