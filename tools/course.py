@@ -141,7 +141,11 @@ def table(results):
 def record(results, profile, file):
     "Put the times of the chapters that ran into `file`; other chapters and profiles stay."
     rows = json.loads(file.read_text())['rows'] if file.exists() else []
-    about = conditions()
+    import torch  # here, because `make course` should start at once
+
+    from sotatrain.learner import has_bf16
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    about = conditions(device, 'bf16' if has_bf16(device) else 'fp32')
     where = {name: about[name] for name in ('date', 'device', 'cores')}
     known = {(row['chapter'], row['profile']): row for row in rows}
     for r in results:
