@@ -53,7 +53,7 @@ def one_hot(
             f"{n_classes - 1}")
     return F.one_hot(y.long(), n_classes).float()
 
-# %% ../nbs/07_mixup.ipynb #70bbcb37
+# %% ../nbs/07_mixup.ipynb #10a7da09
 def _beside(lam, t):
     "λ in a shape that broadcasts over the rows of `t`."
     return lam.reshape(-1, *[1]*(t.ndim - 1)) if lam.ndim else lam
@@ -111,7 +111,7 @@ class Mixing(Callback):
         "From a batch's inputs: mixed ones, the share λ of each one's own part, its partner."
         raise NotImplementedError
 
-# %% ../nbs/07_mixup.ipynb #01fc23e0
+# %% ../nbs/07_mixup.ipynb #6e81ff9f
 @patch
 def before_fit(self: Mixing):
     if sum(isinstance(cb, Mixing) for cb in self.learn.cbs) > 1:
@@ -131,7 +131,7 @@ def before_batch(self: Mixing):
     self.pair = lam, y, y[perm]
     if y.is_floating_point(): self.learn.yb = (_blend(self.y, lam, perm, 'y'),)
 
-# %% ../nbs/07_mixup.ipynb #11fc3ad5
+# %% ../nbs/07_mixup.ipynb #404753ff
 @patch
 def after_loss(self: Mixing):
     if self.pair is None: return
@@ -141,7 +141,7 @@ def after_loss(self: Mixing):
         self.learn.loss = self.loss_grad.clone()                 # what it shows
     self.learn.yb = (torch.where(_beside(lam, y) >= .5, y, partner),)
 
-# %% ../nbs/07_mixup.ipynb #011c3a9d
+# %% ../nbs/07_mixup.ipynb #850dd6f5
 def _loss_of_each(function, pred, target):
     "The loss of each picture, times the weight of its class."
     try:
@@ -159,7 +159,7 @@ def _normalizer(function, pred, y):
     zeros = torch.zeros_like(pred, dtype=torch.float32)
     return function(zeros, y) / _loss_of_each(function, zeros, y).sum()
 
-# %% ../nbs/07_mixup.ipynb #98a53e85
+# %% ../nbs/07_mixup.ipynb #45cb4a07
 @patch
 def mixed_loss(self: Mixing, lam, y, partner):
     "λ · loss of the own label + (1 − λ) · loss of the partner's."
@@ -187,7 +187,7 @@ class MixUp(Mixing):
         choice(('sample', 'batch'), 'scope', scope)
         self.alpha, self.scope = alpha, scope
 
-# %% ../nbs/07_mixup.ipynb #f05d9a45
+# %% ../nbs/07_mixup.ipynb #06fbd09e
 @patch
 def mix(self: MixUp, xb, lam, perm):
     "The mixed inputs, and the true λ of each."
@@ -234,7 +234,7 @@ def cutmix_boxes(
     edges = torch.cat([centre - half, centre + half], 1).round().long()
     return torch.minimum(edges.clamp(min=0), size.repeat(2))
 
-# %% ../nbs/07_mixup.ipynb #f34d1dfd
+# %% ../nbs/07_mixup.ipynb #c76f1b98
 def cutmix(
     x: Tensor,      # n × c × h × w: pictures
     boxes: Tensor,  # n × 4, from `cutmix_boxes`
@@ -251,7 +251,7 @@ def cutmix(
     lam = 1 - ((right - left) * (bottom - top))[:, 0] / (height * width)
     return torch.where(inside, x[perm], x), lam
 
-# %% ../nbs/07_mixup.ipynb #66948a3f
+# %% ../nbs/07_mixup.ipynb #178a4b5d
 class CutMix(MixUp):
     """CutMix (Yun and others 2019): a box of each picture comes from another one of its batch.
 
@@ -295,7 +295,7 @@ class ManifoldMixUp(MixUp):
             raise TypeError(f"layers={layers!r}: give a list of names")
         self.layers = layers
 
-# %% ../nbs/07_mixup.ipynb #c5f8c703
+# %% ../nbs/07_mixup.ipynb #560982f3
 def _default_layers(model, above=''):
     with_weights = [name for name, child in model.named_children() if list(child.parameters())]
     if len(with_weights) == 1:
@@ -316,7 +316,7 @@ def before_fit(self: ManifoldMixUp):
         f"layers={self.layers}: {wrong}; choose names from model.named_modules(), or '' for "
         "the input")
 
-# %% ../nbs/07_mixup.ipynb #52c623ca
+# %% ../nbs/07_mixup.ipynb #7c2ce994
 @patch
 def mix(self: ManifoldMixUp, xb, lam, perm):
     self.forget()  # a hook that waits since an interrupted batch
@@ -335,7 +335,7 @@ def forget(self: ManifoldMixUp):
     if self.hook is not None: self.hook.remove()
     self.hook = None
 
-# %% ../nbs/07_mixup.ipynb #1b839cba
+# %% ../nbs/07_mixup.ipynb #67073f39
 @patch
 def blend(self: ManifoldMixUp, module, inputs, output):
     "The hook: the layer's output, blended, if this is the batch that it was set for."
@@ -378,7 +378,7 @@ class MixOne(Mixing):
         self.weights = [1]*len(self.mixers) if weights is None else list(weights)
         _check_mixers(self.mixers, self.weights)
 
-# %% ../nbs/07_mixup.ipynb #94380597
+# %% ../nbs/07_mixup.ipynb #816b47b2
 def _mixer(name, parameters):
     known = {kind.__name__: kind for kind in (MixUp, CutMix, ManifoldMixUp)}
     if name not in known:
@@ -397,7 +397,7 @@ def _check_mixers(mixers, weights):
             f"weights={weights} for {len(mixers)} mixers: give each one a weight of 0 or more, "
             "and not 0 to all")
 
-# %% ../nbs/07_mixup.ipynb #e0981f49
+# %% ../nbs/07_mixup.ipynb #1df9391f
 @patch
 def draw(self: MixOne, xb):
     self.chosen = random.choices(self.mixers, self.weights)[0]
