@@ -60,7 +60,7 @@ def load_square(
 
 # %% ../nbs/02_presize.ipynb #3d477788
 class PresizedImages:
-    "All pictures of a data set, decoded once: their squares in one array, and facts about them."
+    "All pictures of a data set, decoded once: squares in one array, and facts about them."
     def __init__(self,
         images: np.ndarray,   # uint8, n × side × side × 3
         aspects: np.ndarray,  # float32, n: true width / true height

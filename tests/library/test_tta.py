@@ -91,7 +91,7 @@ def test_corners_reach_the_corners():
     right, bottom = crops[1][:, 0, :, -1], crops[2][:, 1, -1]
     assert left.max() < .05 and top.max() < .05
     assert right.min() > .95 and bottom.min() > .95
-    assert given.plain[1, 0].min() > .2  # a wide picture's centre crop does not show its left end
+    assert given.plain[1, 0].min() > .2  # its left end is not in the plain view
 
 
 def test_the_mirror_image():
