@@ -10,7 +10,7 @@ xb.shape, yb.shape, dls.vocab[yb[0]]
 
 # %% auto #0
 __all__ = ['to_rgb', 'load_square', 'PresizedImages', 'crop_matrices', 'sampling_grid', 'crop', 'Augment', 'relight', 'Squares',
-           'resize_weights', 'upright_crop', 'square_windows', 'centre_crop', 'PresizedDL', 'get_dls']
+           'resize_weights', 'upright_crop', 'square_windows', 'centre_crop', 'PresizedDL', 'get_dls', 'fingerprint']
 
 # %% ../nbs/02_presize.ipynb #6152b339
 import math
@@ -26,6 +26,8 @@ from .core.checks import choice
 from .core.store import build_store, fingerprint, read_store
 from .core.threads import in_threads
 from .data import class_name, class_names, dataset, image_files
+
+_all_ = ['fingerprint']  # what stores are named after
 
 # %% ../nbs/02_presize.ipynb #7fcb6854
 def to_rgb(image):

@@ -212,7 +212,8 @@ def main():
 
 def renew(path, nbs):
     "Write a file again if its numbers are old."
-    if path.suffix == '.md': return rewrite(path, renewed(path.read_text(encoding='utf-8'), nbs))
+    if path.suffix == '.md':
+        return rewrite(path, renewed(path.read_text(encoding='utf-8'), nbs))
     nb = nbformat.read(path, 4)
     for cell in nb.cells:
         if cell.cell_type == 'markdown': cell.source = renewed(cell.source, nbs)

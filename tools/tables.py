@@ -109,5 +109,46 @@ def doodlenette(nbs):
     return by_seed(rows, [spread('accuracy', [100*row['accuracy'] for row in rows])])
 
 
+LOADERS = {
+    'datablock': 'fastai `DataBlock`, 1.25 ×',
+    'datablock 2x': 'fastai `DataBlock`, 2 ×',
+    'torchvision': 'torchvision v2, `DataLoader`',
+    'kornia': 'kornia, on the stored squares',
+    'sotatrain warm': 'this chapter'}
+
+
+def loaders(nbs):
+    "Chapter 2: pictures a second at each size."
+    rows = {(row['loader'], row['size']): row for row in measured('loaders')}
+    sizes = sorted({size for _, size in rows})
+
+    def line(loader, name):
+        found = [rows[loader, size] for size in sizes]
+        return [name, *(f"{row['images_per_second']:,.0f} ({row['times_datablock']:.1f})"
+                        for row in found)]
+    cold = [rows['sotatrain cold', size]['build_images_per_second'] for size in sizes]
+    built = ['building the store', *(f'{pictures:,.0f}' for pictures in cold)]
+    head = ['pictures a second (times `DataBlock`)', *(f'{size} px' for size in sizes)]
+    return markdown(head, [*(line(*names) for names in LOADERS.items()), built])
+
+
+PREDICTIONS = {
+    'plain': 'plain prediction',
+    'fastai': "fastai's `learn.tta(n=4)`, the same weights",
+    'ours': '`tta(learn, n=4)`',
+    'forward': 'five passes of the network over pictures that are there already'}
+
+
+def tta(nbs):
+    "Chapter 6: seconds and accuracy of each way to predict, seed by seed."
+    def line(way, name):
+        found = [row for row in measured('tta') if row['way'] == way]
+        seconds = ', '.join(f"{sum(row['seconds']):.0f}" for row in found)
+        accuracies = [f"{100*row['accuracy']:.1f}" for row in found if 'accuracy' in row]
+        return [name, seconds, ', '.join(accuracies)]
+    return markdown(['', 'seconds', 'accuracy, %'], [line(*way) for way in PREDICTIONS.items()])
+
+
 TABLES = dict(
-    chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette)
+    chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
+    loaders=loaders, tta=tta)
