@@ -16,13 +16,13 @@ import inspect
 import random
 from contextlib import closing, contextmanager, nullcontext
 from copy import deepcopy
-from difflib import get_close_matches
 
 import torchvision
 from fastai.vision.all import *
 from fastai.vision.models import xresnet
 
 from .core.bars import TimeLeft
+from .core.checks import nearest
 from .core.convolution import quicken
 
 # %% ../nbs/03_learner.ipynb #0088a293
@@ -49,8 +49,8 @@ def _unknown(name):
     "The error for a name that no library knows."
     timm = _timm()
     known = XRESNETS + _torchvisions() + (timm.list_models() if timm else [])
-    near = get_close_matches(name, known, 3)
-    advice = (f"did you mean {' or '.join(near)}?" if near else
+    near = nearest(name, known, 3)
+    advice = (f'did you mean {near}?' if near else
               "choose one such as xresnet50 (fastai) or resnet50 (torchvision).")
     missing = '' if timm else " timm, which has many more, is not installed"
     return ValueError(f"unknown network {name!r}: {advice}{missing}")

@@ -184,7 +184,7 @@ class MixUp(Mixing):
     ):
         super().__init__(until)
         positive('alpha', alpha)
-        choice(('sample', 'batch'), 'scope', scope)
+        choice('scope', scope, ('sample', 'batch'))
         self.alpha, self.scope = alpha, scope
 
 # %% ../nbs/07_mixup.ipynb #06fbd09e

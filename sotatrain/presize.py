@@ -132,7 +132,7 @@ def build(cls: PresizedImages,
 
     Raises `ValueError` naming the file for a picture that cannot be decoded."""
     _check_side(side)
-    choice(('raise', 'skip'), 'on_error', on_error)
+    choice('on_error', on_error, ('raise', 'skip'))
     root = Path(path).absolute()
     files = image_files(root)
     name = f'{root.name}-{fingerprint(root, files)}-{side}-{on_error}'

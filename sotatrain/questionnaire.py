@@ -18,11 +18,11 @@ import math
 import numbers
 import textwrap
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 
 from fastcore.basics import patch
 
+from .core.checks import nearest
 from .core.patience import TimeIsUp, with_patience
 from .core.progress import answered, remember
 from .core.quiz import in_notebook, show_clickable, show_folded
@@ -297,7 +297,7 @@ def question(
 ) -> Question:
     "One question. Raises `KeyError` that names near ones."
     if id in registry(): return registry()[id]
-    near = ' or '.join(map(repr, get_close_matches(str(id), registry(), 3, .3)))
+    near = nearest(id, registry(), 3, .3)
     raise KeyError(f"no question {id!r}" + (f"; did you mean {near}?" if near else ''))
 
 def questions(

@@ -38,7 +38,7 @@ SCHEDULES = dict(
 
 def check_schedule(schedule, epochs):
     "Raises `ValueError` for a schedule that there is not, or that needs more epochs."
-    choice(SCHEDULES, 'schedule', schedule)
+    choice('schedule', schedule, SCHEDULES)
     if schedule == 'fine_tune' and epochs < 2: raise ValueError(
         f"epochs={epochs}: fine_tune needs 2 or more, "
         "because its first one is a fit of its own")
@@ -183,7 +183,7 @@ class ProgressiveResize(Callback):
         optional(whole)('large', large)
         whole('multiple', multiple)
         _check_growth(begin, end)
-        choice(('batch', 'epoch'), 'per', per)
+        choice('per', per, ('batch', 'epoch'))
         store_attr()
 
 # %% ../nbs/05_resizing.ipynb #d6f29f2e

@@ -6,10 +6,10 @@ import os
 import sys
 from configparser import ConfigParser
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from math import inf
 from pathlib import Path
 
+from .core.checks import nearest
 from .core.machine import explain_out_of_memory
 
 __all__ = ['Settings', 'load', 'profiles', 'settings_file']
@@ -145,8 +145,8 @@ def _parse(profile, name, text):
 def _check_names(values, where):
     for name in values:
         if name in _names(): continue
-        near = get_close_matches(name, _names(), 1)
-        meant = f"; did you mean {near[0]!r}?" if near else ''
+        near = nearest(name, _names())
+        meant = f'; did you mean {near}?' if near else ''
         known = ', '.join(_names())
         raise TypeError(f"{where}: unknown setting {name!r}{meant} The settings are {known}")
 

@@ -45,7 +45,7 @@ class LabelSmoothingCrossEntropy(Module):
         reduction: str = 'mean',  # mean (weighted, for classes with `weight`), sum or none
     ):
         number('eps', eps, 1)
-        choice(('mean', 'sum', 'none'), 'reduction', reduction)
+        choice('reduction', reduction, ('mean', 'sum', 'none'))
         self.eps, self.reduction = eps, reduction
         if weight is not None: weight = torch.as_tensor(weight, dtype=torch.float32)
         self.register_buffer('weight', weight)

@@ -92,7 +92,7 @@ def merge_views(
     beta: float = .25,    # weight of the plain view; None: as each other; not used by 'max'
 ) -> Tensor:              # pictures × classes; rows sum to 1
     "One distribution for each picture from those of its views."
-    choice(MERGES, 'merge', merge)
+    choice('merge', merge, MERGES)
     if merge == 'max': merged = reduce(torch.maximum, others, plain)
     elif merge == 'mean': merged = _weighted(plain, others, beta)
     else: merged = _weighted(_log(plain), map(_log, others), beta).exp()
@@ -163,8 +163,8 @@ def _data_of(learn, ds_idx, dl):
 def check_tta(n=4, views='random', merge='mean', beta=.25, seed=0):
     "Raises `ValueError` or `TypeError` that names a parameter of `tta` which is not possible."
     for name, value in dict(n=n, seed=seed).items(): whole(name, value, least=0)
-    if not callable(views): choice(VIEWS, 'views', views)
-    choice(MERGES, 'merge', merge)
+    if not callable(views): choice('views', views, VIEWS)
+    choice('merge', merge, MERGES)
     if beta is not None: number('beta', beta, 1)
 
 # %% ../nbs/06_tta.ipynb #1271e400

@@ -42,7 +42,7 @@ def truth(name, value):
         raise TypeError(f"{name}={value!r}: it must be True or False")
 
 
-def choice(choices, name, value):
+def choice(name, value, choices):
     "One of `choices`."
     if value not in choices:
         raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, choices))}")
@@ -64,15 +64,15 @@ def known(where, names, choices):
             raise TypeError(f"{where}: there is no {name!r}{did_you_mean(name, choices)}")
 
 
-def nearest(name, choices):
-    "The one of `choices` that was meant, or `None`."
-    return next(iter(get_close_matches(str(name), choices, 1)), None)
+def nearest(name, choices, n=1, likeness=.6):
+    "Those of `choices` that may be meant, at most `n`, joined by `or`; '' if none is near."
+    return ' or '.join(map(repr, get_close_matches(str(name), choices, n, likeness)))
 
 
 def did_you_mean(name, choices):
     "How an error goes on: with the name that was meant, or with all that there are."
     near = nearest(name, choices)
-    return f"; did you mean {near!r}?" if near else f": there are {', '.join(choices)}"
+    return f"; did you mean {near}?" if near else f": there are {', '.join(choices)}"
 
 
 def optional(rule):
@@ -82,7 +82,7 @@ def optional(rule):
 
 def one_of(*choices):
     "The rule that a value is one of `choices`."
-    return lambda name, value: choice(choices, name, value)
+    return lambda name, value: choice(name, value, choices)
 
 
 # Rules beside the fields of a dataclass

@@ -64,7 +64,7 @@ def find(field: str, name: str):
     if found is not None and _is(field, found): return found
     kind, _ = KINDS[field]
     near = nearest(name, named(field))
-    way_out = f"; did you mean {near!r}?" if near else (
+    way_out = f"; did you mean {near}?" if near else (
         ': name one that fastai.vision.all or sotatrain.all has')
     raise ValueError(f"{field}: no {kind} is called {name!r}{way_out}")
 

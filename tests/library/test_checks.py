@@ -23,7 +23,7 @@ from sotatrain.core.checks import (
 
 none_or_more = partial(whole, least=0)
 share = partial(number, high=1)
-colour = partial(choice, ('red', 'blue'))
+colour = partial(choice, choices=('red', 'blue'))
 
 
 @pytest.mark.parametrize('rule,value', [

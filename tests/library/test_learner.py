@@ -60,7 +60,7 @@ def test_networks_of_timm():
 
 
 @pytest.mark.parametrize('arch,error,message', [
-    ('xresnet81', ValueError, 'did you mean xresnet18'),
+    ('xresnet81', ValueError, "did you mean 'xresnet18'"),
     ('?', ValueError, 'choose one such as xresnet50'),
     (lambda n: Net(n), TypeError, 'wrap it'),
 ])
