@@ -13,7 +13,7 @@ export GOMP_SPINCOUNT := 10000
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 17179869184
 
-.PHONY: course test lab outputs numbers bench book rehearsal lock clean
+.PHONY: course test lab times outputs numbers bench book rehearsal lock clean
 .DELETE_ON_ERROR:
 
 course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
@@ -27,6 +27,9 @@ test: .venv/ready  ## style, the library's tests, then every notebook at the smo
 lab: .venv/ready  ## read and run the book in JupyterLab; takes PROFILE and DATA too
 	SOTATRAIN_PROFILE="$(or $(PROFILE),$(SOTATRAIN_PROFILE))" SOTATRAIN_DATA="$(or $(abspath $(DATA)),$(SOTATRAIN_DATA))" \
 	  $(BIN)/jupyter lab nbs/index.ipynb
+
+times: .venv/ready  ## record how long the chapters take on this machine: PROFILE=smoke
+	@SOTATRAIN_DATA= $(BIN)/python -m tools.course --times --profile "$(or $(PROFILE),cpu)" --chapters "$(CHAPTERS)"
 
 outputs: .venv/ready  ## run the book at the cpu profile and store what it shows in nbs/
 	@SOTATRAIN_DATA= $(BIN)/python -m tools.course --store --profile cpu --chapters "$(CHAPTERS)"
