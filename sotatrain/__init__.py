@@ -7,8 +7,8 @@ Modules:
 - `sotatrain.data`: Choose data on which an experiment takes two minutes, look at it, give every picture one size without spoiling it, and keep some back that the model never trains on.
 - `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
 - `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's slug>-seed<n>.json`.
-- `sotatrain.learner`: Train a network from random weights, choose its learning rate and batch size, and measure so that chance does not choose your techniques for you.
-- `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: the network learns to be as sure as the picture allows.
+- `sotatrain.learner`: Train a network from random weights, choose its learning rate and batch size, and measure well enough to tell a gain from a lucky seed.
+- `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: the network learns to be as confident as the picture allows.
 - `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: a network that starts from scratch can do without it, a trained one depends on it, and it has to travel with the model.
 - `sotatrain.presize`: Read each picture from disk once, keep it as a small square, and make every crop after that with one matrix per picture and one interpolation.
 - `sotatrain.questionnaire`: Questions that tell you at once whether you are right, and if not, what to think of.

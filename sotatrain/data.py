@@ -61,7 +61,7 @@ def _check_picture(file):
 _LITTER = {'Thumbs.db', 'desktop.ini'}
 
 def _visible(folder):
-    "What is in `folder`, sorted, without the files that systems leave behind."
+    "What is in `folder`, sorted, without the files that operating systems leave behind."
     found = (f for f in folder.iterdir() if not f.name.startswith('.'))
     return sorted(f for f in found if f.name not in _LITTER)
 
@@ -105,7 +105,7 @@ def check_dataset(
 
 # %% ../nbs/01_data.ipynb #91131058
 def _folder(name):
-    path = Path(name).expanduser()
+    path = Path(name).expanduser().absolute()
     if path.is_dir(): return path
     raise FileNotFoundError(
         f"no data set {name!r}: choose imagenette, imagenette-160, imagenette-320, "

@@ -1,4 +1,4 @@
-"""Train a network from random weights, choose its learning rate and batch size, and measure so that chance does not choose your techniques for you.
+"""Train a network from random weights, choose its learning rate and batch size, and measure well enough to tell a gain from a lucky seed.
 
 ```python
 learn = make_learner(dls, arch, seed=0)              # such as 'xresnet18'

@@ -1,8 +1,8 @@
-"""Blend two pictures, and blend their labels in the same proportion: the network learns to be as sure as the picture allows.
+"""Blend two pictures, and blend their labels in the same proportion: the network learns to be as confident as the picture allows.
 
 ```python
 dls = get_dls(cfg.size, cfg.bs, path, presize=cfg.presize, seed=0)
-learn = make_learner(dls, net, cbs=MixUp(), seed=0)  # net: any network
+learn = make_learner(dls, net, cbs=MixUp(), seed=0)  # or, for net, 'xresnet18'
 with seeded(1): learn.fit_one_cycle(3, 1e-2)
 ```"""
 
@@ -42,7 +42,7 @@ def one_hot(
 ) -> Tensor:         # the same shape with a dimension of `n_classes` behind it, float32
     """Labels as vectors with a 1 at the place of the class.
 
-    Raises `TypeError` for labels that are no whole numbers, `ValueError` for a class that does
+    Raises `TypeError` for labels that are not whole numbers, `ValueError` for a class that does
     not exist."""
     y = torch.as_tensor(y).as_subclass(Tensor)
     if y.is_floating_point() or y.dtype == torch.bool:
@@ -108,7 +108,7 @@ class Mixing(Callback):
         self.until = until
 
     def draw(self, xb):
-        "From a batch's inputs: mixed ones, the share λ of each one's own part, its partner."
+        "From a batch's inputs: mixed ones, the share λ of each one's own part, their partners."
         raise NotImplementedError
 
 # %% ../nbs/07_mixup.ipynb #6e81ff9f
@@ -174,7 +174,7 @@ def mixed_loss(self: Mixing, lam, y, partner):
 class MixUp(Mixing):
     """Mixup (Zhang and others 2017): pictures are blended in pairs, and so are their targets.
 
-    Raises `ValueError` or `TypeError` that names the parameter for one that is not possible."""
+    Raises `ValueError` or `TypeError` that names an impossible parameter."""
     fold = True  # see `draw_lam`
 
     def __init__(self,
@@ -319,7 +319,7 @@ def before_fit(self: ManifoldMixUp):
 # %% ../nbs/07_mixup.ipynb #7c2ce994
 @patch
 def mix(self: ManifoldMixUp, xb, lam, perm):
-    self.forget()  # a hook that waits since an interrupted batch
+    self.forget()  # a hook that an interrupted batch has left
     if self.candidates is None:
         raise RuntimeError(
             "ManifoldMixUp blends inside a network, so there is nothing to show: train with it")
@@ -360,7 +360,8 @@ def after_fit(self: ManifoldMixUp): self.forget()
 class MixOne(Mixing):
     """One of several kinds of mixing for each batch, chosen at random.
 
-    Raises `ValueError` if there are none, for an unknown name, for weights that do not fit."""
+    Raises `ValueError` if there are none, for an unknown name, for weights that do not fit;
+    `TypeError` for a mixer that is not a `Mixing`."""
     chosen = None  # for the batch under way
 
     def __init__(self,

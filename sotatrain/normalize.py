@@ -77,8 +77,8 @@ def channel_stats(
     data: PresizedImages | DataLoaders | DataLoader,
 ) -> tuple:  # mean, standard deviation: of each channel, pixels from 0 to 1; float32
     """Over all training pictures, in one pass: from the stored squares if there is a store,
-    else from one epoch of batches as they come, with their augmentation and their last batch
-    missing.
+    else from one epoch of batches as they come: augmented, and without the last, incomplete
+    one.
 
     Of a `DataLoader`, its own pictures; of a store, those below train/. Raises `ValueError` if
     there are none, and for batches that are normalized already."""

@@ -31,7 +31,7 @@ _all_ = ['fingerprint']  # what stores are named after
 
 # %% ../nbs/02_presize.ipynb #7fcb6854
 def to_rgb(image):
-    "A Pillow image in any mode as an RGB one; what is transparent lies on white."
+    "A Pillow image in any mode as an RGB one; what is transparent becomes white."
     if image.mode.startswith('I') or image.mode == 'F': return _from_deep(image)
     if 'transparency' in image.info or image.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La'):
         image = image.convert('RGBA')
@@ -383,7 +383,7 @@ def new(self: PresizedDL, dataset=None, cls=None, **kwargs):
 
 # %% ../nbs/02_presize.ipynb #c4d11ad5
 @patch
-def do_item(self: PresizedDL, index): return index or 0
+def do_item(self: PresizedDL, index): return index or 0  # fastai's first batch has None
 
 @patch
 def do_batch(self: PresizedDL, indices):
@@ -414,7 +414,7 @@ def _as_tensor(targets):
 # %% ../nbs/02_presize.ipynb #e18df600
 @patch
 def squares(self: PresizedDL, indices) -> Squares:
-    "The pictures with these `indices`, on the device of the training."
+    "The pictures with these `indices`, on the device that trains."
     rows = self.rows[indices]
     if (rows >= 0).all(): return self.store.on(self.device, rows)
     images, aspects = zip(*in_threads(self._decode, indices))

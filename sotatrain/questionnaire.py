@@ -274,8 +274,8 @@ class FreeText(Question):
     def solution(self) -> Text: return Text(self.answer)
 
 # %% ../nbs/12_questionnaire.ipynb #4f4b294a
-CHAPTERS = {'data': 'Imagenette',
-            'presize': 'Presizing',
+CHAPTERS = {'data': 'Imagenette and an honest split',
+            'presize': 'Decode once, crop many times',
             'learner': 'Baseline',
             'normalize': 'Normalization',
             'resizing': 'Progressive resizing',

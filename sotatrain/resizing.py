@@ -37,7 +37,7 @@ SCHEDULES = dict(
 )
 
 def check_schedule(schedule, epochs):
-    "Raises `ValueError` for a schedule that there is not, or that needs more epochs."
+    "Raises `ValueError` for an unknown schedule, or one that needs more epochs."
     choice('schedule', schedule, SCHEDULES)
     if schedule == 'fine_tune' and epochs < 2: raise ValueError(
         f"epochs={epochs}: fine_tune needs 2 or more, "

@@ -19,7 +19,7 @@ from .mixup import one_hot
 # %% ../nbs/08_smoothing.ipynb #05dbd0e8
 def smooth_labels(
     y: Tensor,        # classes (n whole numbers), or distributions (floats, n × n_classes)
-    n_classes: int,
+    n_classes: int,   # how many classes there are
     eps: float = .1,  # the part that is spread evenly over all classes, 0 to 1
 ) -> Tensor:          # n × n_classes; rows sum to 1
     """Targets that ask for a little less than certainty (Szegedy and others 2015, section 7).
