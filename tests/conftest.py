@@ -24,8 +24,9 @@ def shared_cache(tmp_path_factory): return tmp_path_factory.mktemp('cache')
 
 @pytest.fixture
 def own_cache(shared_cache, monkeypatch):
-    "One cache for all tests that ask for it: the pictures of their recipes are drawn once."
+    "One cache for all tests that ask for it: the pictures of their recipes are drawn already."
     monkeypatch.setenv('SOTATRAIN_CACHE', str(shared_cache))
+    doodlenette(n_train=20, n_val=10, progress=False)
 
 
 @pytest.fixture
