@@ -77,6 +77,7 @@ def test_a_file_that_is_not_json(tmp_path):
 def test_train_compare_and_show(tmp_path, sotatrain, tiny_network):
     slow, fast = a_file(tmp_path, 'slow', lr=.001), a_file(tmp_path, 'fast', lr=.01)
     here = '--results', tmp_path
+    sotatrain('train', slow)  # the first one decodes the pictures, behind a bar
     code, text = sotatrain('train', slow, '--seed', '1', '--device', 'cpu')
     assert code == 0
     assert text.startswith('slow, seed 1: accuracy')
