@@ -1,8 +1,15 @@
 """The command `sotatrain`: train, compare and show, from the shell."""
 import argparse
 import json
+import os
 import sys
+import textwrap
+import time
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
+
+from . import __version__
 
 DESCRIPTION = """Train image classifiers from scratch, and find out whether a change helps.
 
@@ -13,20 +20,47 @@ EXAMPLES = """examples:
   sotatrain train size=64 epochs=5                 one run on Doodlenette, the drawn data set
   sotatrain train --data ~/imagenette2 --profile gpu
   sotatrain train --data ~/birds epochs=80 cbs='{"MixUp": {}}' --export birds.pkl
-  sotatrain recipe lr=0.01 > fast.json             write a recipe, to edit it
+  sotatrain recipe > base.json                     write a recipe, to edit it
+  sotatrain recipe lr=0.01 > fast.json             another one, called `fast` after its file
   sotatrain compare base.json fast.json --seeds 3 --name rates
-  sotatrain show rates                             what it gave; `sotatrain show` lists all"""
+  sotatrain show rates                             what it gave; `sotatrain show` lists all
+  sotatrain cache                                  decoded pictures that are kept on disk
+
+The environment variable SOTATRAIN_DEBUG=1 shows where an error comes from."""
 
 
 def main(argv=None):
     args = _arguments(argv)
     try: return args.run(args)
-    except (ValueError, TypeError, FileNotFoundError, ConnectionError) as e:
-        sys.exit(f'sotatrain: {e}')
+    except BrokenPipeError: return _end_quietly()
     except KeyboardInterrupt:
         kept = "; finished runs are kept, and the same command goes on"
         sys.exit(f"\nsotatrain: interrupted{kept if getattr(args, 'name', None) else ''}")
+    except Exception as error:
+        if os.environ.get('SOTATRAIN_DEBUG'): raise
+        sys.exit(f'sotatrain: {_sentence(error)}')
 
+
+EXPECTED = ValueError, TypeError, OSError  # of ours: they name the value and the way out
+
+
+def _sentence(error):
+    "What went wrong, on one line."
+    text = ' '.join(str(error).split())
+    if type(error).__name__ == 'OutOfMemoryError':  # of PyTorch, which need not be imported
+        return "the GPU's memory is full: lower bs or size, and the rate with it"
+    if isinstance(error, EXPECTED) and text: return text
+    short = textwrap.shorten(text, 300, placeholder=' …')
+    return f'{type(error).__name__}: {short} (SOTATRAIN_DEBUG=1 shows where it comes from)'
+
+
+def _end_quietly():
+    "For `sotatrain show | head`: nobody reads on, and Python is not to complain at its end."
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+# What may be asked for
 
 def _arguments(argv):
     "What was asked for; words of a recipe may stand before and after options."
@@ -43,8 +77,9 @@ def _parser():
     parser = argparse.ArgumentParser(
         prog='sotatrain', description=DESCRIPTION, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--version', action='version', version=f'sotatrain {__version__}')
     commands = parser.add_subparsers(title='commands', required=True, metavar='COMMAND')
-    for add in (_add_train, _add_compare, _add_show, _add_recipe): add(commands)
+    for add in (_add_train, _add_compare, _add_show, _add_recipe, _add_cache): add(commands)
     return parser
 
 
@@ -91,6 +126,20 @@ def _add_recipe(commands):
         '--profile', help='where other fields come from: smoke, cpu, gpu or long')
 
 
+def _add_cache(commands):
+    command = _command(
+        commands, 'cache', _cache, 'list, check or remove the decoded pictures kept on disk')
+    task = command.add_mutually_exclusive_group()
+    task.add_argument(
+        '--check', action='store_true', help='read all of them, and compare their checksums')
+    task.add_argument(
+        '--clean', nargs='*', metavar='NAME',
+        help='remove what nothing can use any more, and these; a later run makes them again')
+    command.add_argument(
+        '--older-than', type=float, metavar='DAYS',
+        help='with --clean: also those that were not used for so long; 0 is all of them')
+
+
 def _command(commands, name, run, help):
     command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + '.')
     command.set_defaults(run=run)
@@ -109,43 +158,90 @@ def _run_options(command):
     command.add_argument(
         '--profile', help='where fields come from that the recipe does not mention')
     command.add_argument('--device', help='cpu, cuda or mps (default: the fastest there is)')
+    command.add_argument(
+        '--on-error', choices=['raise', 'skip'], default='raise',
+        help='a picture that cannot be decoded: stop, or do without it (default: raise)')
 
 
-# Imports are inside the functions, so that `sotatrain --help` answers at once.
+# What is done. Imports are inside the functions: fastai's take ten seconds.
 
 def _train(args):
-    from sotatrain.experiment import train
     recipe = _read(args.recipe, args.profile)
-    run = train(recipe, args.seed, args.data, args.device,
-                progress=sys.stdout.isatty(), export=args.export)
+    _quiet()
+    from .experiment import train
+    run = train(recipe, args.seed, export=args.export, **_options(args))
     print(run)
     return int(run.failed)
 
 
 def _compare(args):
-    from sotatrain.experiment import compare
     recipes = [_read([word], args.profile) for word in args.recipes]
+    _check_names(args.recipes, [recipe.name for recipe in recipes])
+    _quiet()
+    from .experiment import compare
     comparison = compare(
-        recipes, range(args.seeds), args.name, args.data, args.device, args.results,
-        progress=sys.stdout.isatty())
+        recipes, range(args.seeds), args.name, folder=args.results, **_options(args))
     print(comparison)
 
 
+def _options(args):
+    "What all runs are told beside their recipes."
+    return dict(
+        data=args.data, device=_usable(args.device), on_error=args.on_error,
+        progress=True if sys.stdout.isatty() else 'lines')
+
+
+def _quiet():
+    "No warnings about how the libraries below use each other, unless someone asks for them."
+    if sys.warnoptions: return
+    warnings.simplefilter('ignore', FutureWarning)
+    warnings.simplefilter('ignore', DeprecationWarning)
+    warnings.filterwarnings('ignore', "The 'mode.chained_assignment' option")
+
+
+def _usable(device):
+    "The device, after a try. Raises `ValueError` where PyTorch cannot compute on it."
+    if device is None: return None
+    import torch
+    try:
+        torch.ones(1, device=device).sum().item()
+        if torch.device(device).type != 'meta': return device
+    except (RuntimeError, AssertionError, NotImplementedError): pass
+    there = dict(cpu=True, cuda=torch.cuda.is_available(),
+                 mps=torch.backends.mps.is_available())
+    raise ValueError(
+        f"--device {device}: PyTorch cannot compute on it here. "
+        f"There is {' and '.join(name for name, is_there in there.items() if is_there)}")
+
+
 def _show(args):
-    from sotatrain.experiment import experiments, results_folder, stored_results
-    if args.name: return print(stored_results(args.name, speed=True, folder=args.results))
+    from .core.checks import did_you_mean
+    from .experiment.comparison import stored_results
+    from .experiment.store import experiments, results_folder
     folder = args.results or results_folder()
+    names = experiments(args.results)
+    if args.name and args.name not in names: raise ValueError(
+        f"no experiment in {folder} is called {args.name!r}"
+        + (did_you_mean(args.name, names) if names else ', nor anything else'))
+    if args.name: return print(stored_results(args.name, speed=True, folder=args.results))
     none = f'no experiments in {folder} yet: `sotatrain compare` makes them'
-    print('\n'.join(experiments(folder)) or none)
+    print('\n'.join(names) or none)
 
 
-def _recipe(args): print(_read(args.recipe, args.profile).to_json())
+def _recipe(args):
+    recipe = _read(args.recipe, args.profile)
+    values = recipe.to_dict()
+    # without a name of its own, a recipe is called after the file that it is written into
+    if recipe.name == type(recipe)().name: del values['name']
+    print(json.dumps(values, indent=1))
 
+
+# Recipes
 
 def _read(words, profile):
     "A recipe from a JSON file, if the first word names one, and `field=value` words."
-    from sotatrain import settings
-    from sotatrain.experiment import Recipe
+    from . import settings
+    from .experiment.recipe import Recipe
     changes, words = {}, list(words)
     if words and '=' not in words[0]:
         file = Path(words.pop(0))
@@ -155,12 +251,18 @@ def _read(words, profile):
 
 
 def _json_file(file):
-    try: return json.loads(file.read_text(encoding='utf-8'))
+    "The fields of a recipe, also of one in a stored run."
+    try: values = json.loads(file.read_text(encoding='utf-8'))
     except OSError as e:
         raise FileNotFoundError(
             f"{file} cannot be read ({e.strerror}): name a recipe's JSON file; "
             "`sotatrain recipe` prints one") from None
     except ValueError as e: raise ValueError(f"{file} is not JSON ({e})") from None
+    if isinstance(values, Mapping) and 'recipe' in values: values = values['recipe']
+    if not isinstance(values, Mapping): raise ValueError(
+        f"{file} holds no named fields: write them as {{\"lr\": 0.01}}; "
+        "`sotatrain recipe` prints them all")
+    return values
 
 
 def _field(word):
@@ -170,6 +272,55 @@ def _field(word):
             f"{word!r} is neither a recipe's file (the first word) nor field=value")
     try: return name, json.loads(value)
     except ValueError: return name, value  # text without quotes
+
+
+def _check_names(files, names):
+    "Recipes of the same name could not be told apart."
+    for i, name in enumerate(names):
+        if name in names[:i]: raise ValueError(
+            f"{files[names.index(name)]} and {files[i]} are both called {name!r}: give one of "
+            f"them another \"name\", or none, and it is called after its file; "
+            f"`sotatrain recipe {files[i]} name=fast` prints it with one")
+
+
+# The cache
+
+def _cache(args):
+    from .core import store
+    from .core.cache import megabytes
+    if args.clean is None and args.older_than is not None:
+        raise ValueError("--older-than goes with --clean")
+    if args.check: return _check_stores(store)
+    folder = store.stores_folder()
+    if args.clean is None: stores, what = store.list_stores(), 'in'
+    else: stores, what = store.remove_stores(args.clean, args.older_than), 'removed from'
+    total = megabytes(sum(each.size for each in stores))
+    print(f'{len(stores)} stores of decoded pictures {what} {folder}, {total}')
+    for each in stores: print(_line(each, megabytes))
+
+
+def _line(each, megabytes):
+    day = time.strftime('%Y-%m-%d', time.localtime(each.last_use))
+    if each.root is None: facts = each.useless
+    else:
+        gone = ' (gone)' if each.useless else ''
+        facts = f'{each.pictures:,} pictures of {each.root}{gone}, {each.side} px'
+    return f'{each.name}  {megabytes(each.size)}, last used {day}: {facts}'
+
+
+def _check_stores(store):
+    "Exit status 1 if one of them is damaged."
+    states = {each.name: _state(store, each.folder) for each in store.list_stores()}
+    for name, state in states.items(): print(f'{name}: {state or "sound"}')
+    return int(any(states.values()))
+
+
+def _state(store, folder):
+    "What is wrong with a store; '' if nothing is."
+    try: bad = store.check_store(folder)
+    except ValueError as error: return f'{error}; `sotatrain cache --clean` removes it'
+    if not bad: return ''
+    return f'{len(bad)} pictures are damaged, {bad[0]} first; the next use decodes them again'
 
 
 if __name__ == '__main__': sys.exit(main())

@@ -1,10 +1,29 @@
-"""One function, many items, all of the machine's cores."""
+"""One function, many items, all of the machine's cores; and a bar, if someone looks."""
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from fastprogress import progress_bar
+__all__ = ['behind_bar', 'in_threads', 'shows_bars']
 
-__all__ = ['in_threads']
+
+def shows_bars() -> bool:
+    "Whether someone looks: a bar is noise in a file, and in a pipe."
+    if sys.stdout is not None and sys.stdout.isatty(): return True
+    return _in_notebook() or 'PYCHARM_HOSTED' in os.environ
+
+
+def _in_notebook():
+    if 'IPython' not in sys.modules: return False
+    shell = sys.modules['IPython'].get_ipython()
+    return shell is not None and hasattr(shell, 'kernel')
+
+
+def behind_bar(items, total, show=True):
+    "`items`, behind a progress bar if it is to be shown, there is one, and someone looks."
+    if not show or not shows_bars(): return items
+    try: from fastprogress import progress_bar  # here: it takes longer than most commands
+    except ImportError: return items
+    return progress_bar(items, total=total, leave=False)
 
 
 def in_threads(
@@ -15,8 +34,7 @@ def in_threads(
 ) -> list:
     "`function` of each item, in order. An interruption does not wait for what has not begun."
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        results = pool.map(function, items)
-        if progress: results = progress_bar(results, total=len(items), leave=False)
+        results = behind_bar(pool.map(function, items), len(items), progress)
         try: return list(results)
         except BaseException:
             pool.shutdown(cancel_futures=True)

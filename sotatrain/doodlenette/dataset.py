@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ..core.cache import cache_folder, new_folder
+from ..core.threads import behind_bar
 from .objects import (
     cassette_player,
     chain_saw,
@@ -299,17 +300,9 @@ def _draw_all(folder, recipe, workers, progress):
     else: pictures = _draw_share(folder, recipe)
     total = recipe['n_train'] + recipe['n_val']
     with contextlib.closing(pictures):  # an interrupted generator ends its processes here
-        for _ in _bar(pictures, total) if progress else pictures: pass
+        for _ in behind_bar(pictures, total, progress): pass
     _write_noisy_labels(folder, recipe['seed'])
     (folder/MARKER).write_text(json.dumps(recipe))
-
-
-def _bar(items, total):
-    "`items`, behind a progress bar if there is one to be had."
-    try:
-        from fastprogress import progress_bar
-    except ImportError: return items
-    return progress_bar(items, total=total, leave=False)
 
 
 def _draw_share(folder, recipe, worker=0, workers=1):
