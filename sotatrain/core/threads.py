@@ -21,7 +21,8 @@ def _in_notebook():
 def behind_bar(items, total, show=True):
     "`items`, behind a progress bar if it is to be shown, there is one, and someone looks."
     if not show or not shows_bars(): return items
-    try: from fastprogress import progress_bar  # here: it takes longer than most commands
+    try:
+        from fastprogress import progress_bar  # here: it takes longer than most commands
     except ImportError: return items
     return progress_bar(items, total=total, leave=False)
 
