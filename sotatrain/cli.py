@@ -31,7 +31,10 @@ The environment variable SOTATRAIN_DEBUG=1 shows where an error comes from."""
 
 def main(argv=None):
     args = _arguments(argv)
-    try: return args.run(args)
+    try:
+        status = args.run(args)
+        sys.stdout.flush()  # here, where an error still becomes a sentence
+        return status
     except BrokenPipeError: return _end_quietly()
     except KeyboardInterrupt:
         kept = "; finished runs are kept, and the same command goes on"
@@ -186,9 +189,7 @@ def _compare(args):
 
 def _options(args):
     "What all runs are told beside their recipes."
-    return dict(
-        data=args.data, device=_usable(args.device), on_error=args.on_error,
-        progress=True if sys.stdout.isatty() else 'lines')
+    return dict(data=args.data, device=_usable(args.device), on_error=args.on_error)
 
 
 def _quiet():
