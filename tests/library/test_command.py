@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ LIGHT = """
 import contextlib, sys; from sotatrain.cli import main
 for words in ['--help'], ['--version'], ['recipe'], ['show'], ['show', 'tta-64'], ['cache']:
     with contextlib.suppress(SystemExit): main(words)
-    print('heavy:', {'torch', 'fastai', 'matplotlib', 'scipy.stats'} & set(sys.modules))
+    print('heavy:', {'torch', 'fastai', 'matplotlib'} & set(sys.modules))
 """
 
 def test_what_trains_nothing_imports_nothing_heavy():
@@ -130,8 +131,10 @@ def test_a_recipe_without_a_name_is_called_after_its_file(tmp_path, sotatrain):
 
 
 def test_two_recipes_of_one_name_say_how_to_give_another(tmp_path):
-    files = [str(a_file(tmp_path, name, name='same')) for name in ('a', 'b')]
-    with pytest.raises(SystemExit, match=r"a\.json and .*b\.json are both called 'same'.*name=fast"):
+    files = [str(a_file(tmp_path, file)) for file in ('a', 'b')]
+    for file in files: Path(file).write_text(json.dumps(SMALL | {'name': 'same'}))
+    message = r"a\.json and .*b\.json are both called 'same'.*name=fast"
+    with pytest.raises(SystemExit, match=message):
         cli(['compare', *files, '--name', 'x'])
 
 
