@@ -51,11 +51,11 @@ def choice(name, value, choices):
 
 def storable(name, value):
     "What JSON can hold."
-    try: same = json.loads(json.dumps(value)) == value
+    try: same = json.loads(json.dumps(value, allow_nan=False)) == value
     except (TypeError, ValueError): same = False
     if not same: raise TypeError(
         f"{name}: {value!r} cannot be stored as JSON: "
-        "use numbers, text, lists and dicts with text keys")
+        "use finite numbers, text, lists and dicts with text keys")
 
 
 def known(where, names, choices):
