@@ -23,6 +23,7 @@ def data_identity(
     root: Path,           # a data set's folder
     files: list,          # its pictures, in any order
     labels: dict = None,  # from a picture's path to its label, where folders do not decide
+    among: list = None,   # all pictures of the data set, if `files` are a part of them
 ) -> str:                 # 16 hexadecimal digits
     """The same for the same data, on every machine and at any time.
 
@@ -31,7 +32,7 @@ def data_identity(
     same picture in other bytes. Raises `OSError` for a file that cannot be read."""
     root = Path(root)
     content = content_of(root, files)
-    recipe = _recipe_of(root, content)
+    recipe = _recipe_of(root, content if among is None else content_of(root, among))
     names = sorted(_names(root, files))
     parts = [content] if recipe is None else [recipe, names]
     if labels is not None: parts.append(sorted(_labels(root, labels).items()))

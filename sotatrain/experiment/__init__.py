@@ -12,7 +12,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    "What trains is imported when it is asked for: it takes fastai with it, which takes seconds."
+    "What trains is imported when it is asked for: with fastai, that takes seconds."
     if name == 'Watch':
         from ..core.watch import Watch as found
     elif name in ('compare', 'learner_of', 'train', 'trained_learner'):

@@ -90,7 +90,8 @@ def fields_of(thing) -> list:
 def _is_own_kind(field, thing):
     "For one's own things, a loss needs no `reduction`, and any function may be a metric."
     if field == 'arch': return is_network(thing)
-    if field == 'loss' and inspect.isclass(thing): return issubclass(thing, (nn.Module, BaseLoss))
+    if field == 'loss' and inspect.isclass(thing):
+        return issubclass(thing, (nn.Module, BaseLoss))
     if field in ('loss', 'metrics') and _takes_two(thing): return True
     return _is(field, thing)
 
@@ -132,7 +133,8 @@ def check(field, value):
 def takes(function):
     "The rule that values are parameters of `function`, beside those that its callers give."
     def rule(name, values):
-        parameters = {} if isinstance(function, Metric) else inspect.signature(function).parameters
+        is_made = isinstance(function, Metric)
+        parameters = {} if is_made else inspect.signature(function).parameters
         takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
         given = 2 if _takes_two(function) else 0  # predictions and targets, or weights and rate
         if not takes_any: known(name, values, [*parameters][given:])

@@ -56,7 +56,7 @@ def sources(recipe) -> dict:
 
 
 def digest(name):
-    "16 hexadecimal digits of the source of a registered thing, and of what of one's own it uses."
+    "16 hexadecimal digits of a registered thing's source, and of what of one's own it uses."
     found = {}
     try: _collect(OWN[name], found)
     except (OSError, TypeError) as e: raise ValueError(
