@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 
 from .core.checks import nearest
-from .core.machine import explain_out_of_memory
+from .core.machine import explain_out_of_memory, has_gpu
 
 __all__ = ['Settings', 'load', 'profiles', 'settings_file']
 
@@ -108,9 +108,7 @@ def _what_to_lower(settings):
             f'in [{settings.profile}] of settings.ini')
 
 
-def _default_profile():
-    import torch  # here, because reading a settings file should not take a second
-    return 'gpu' if torch.cuda.is_available() else 'cpu'
+def _default_profile(): return 'gpu' if has_gpu() else 'cpu'
 
 
 def _parser():

@@ -1,12 +1,16 @@
 """What one has to know of a machine to compare its numbers with another's; and what to do when
 its memory is full."""
+import ctypes
+import importlib.util
 import os
 import platform
+import runpy
+import sys
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ['conditions', 'processor', 'explain_out_of_memory']
+__all__ = ['conditions', 'explain_out_of_memory', 'has_gpu', 'processor']
 
 
 def conditions(
@@ -38,6 +42,33 @@ def processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(': ')[1] for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def has_gpu() -> bool:
+    """What `torch.cuda.is_available()` says. Where PyTorch is not imported yet, which takes
+    seconds, its version and NVIDIA's driver are asked instead."""
+    if 'torch' not in sys.modules and not _may_have_gpu(): return False
+    import torch
+    return torch.cuda.is_available()
+
+
+def _may_have_gpu():
+    built = _build_of_torch()
+    return bool(built.get('hip')) or bool(built.get('cuda')) and _has_driver()
+
+
+def _build_of_torch():
+    "What PyTorch was built for: its version.py, which imports nothing of it."
+    spec = importlib.util.find_spec('torch')
+    if spec is None or not spec.origin: return {}
+    return runpy.run_path(str(Path(spec.origin).with_name('version.py')))
+
+
+def _has_driver():
+    "Whether NVIDIA's driver is there: without one there is no GPU."
+    try: ctypes.CDLL('nvcuda.dll' if platform.system() == 'Windows' else 'libcuda.so.1')
+    except OSError: return False
+    return True
 
 
 def explain_out_of_memory(what: str):

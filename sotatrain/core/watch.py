@@ -1,5 +1,6 @@
 """What is recorded while a learner trains: each epoch's stage, size of the pictures, losses,
 metrics, seconds and images a second."""
+import math
 from time import perf_counter
 
 import psutil
@@ -11,11 +12,12 @@ __all__ = ['Watch']
 
 class Watch(Callback):
     """Records each epoch, over one fit or several: `epochs` is a list of dicts; `totals` has
-    the sums."""
+    the sums. A number that is not finite is recorded as `None`, as JSON has it."""
     order = 70  # after the `Recorder`
 
-    def __init__(self, step=noop):
-        self.step = step  # called after each batch
+    def __init__(self, step=noop, epoch_done=noop):
+        self.step = step              # called after each batch
+        self.epoch_done = epoch_done  # called with what an epoch gave
         self.stage = 0    # code that trains in stages counts them here
         self.epochs = []
         self.seconds = self.train_seconds = self.images = self.peak = 0
@@ -43,13 +45,13 @@ class Watch(Callback):
         self.train_seconds += self.epoch_seconds
 
     def after_epoch(self):
-        logged = zip(self.recorder.metric_names[1:], self.recorder.log[1:])
         self.epochs.append(dict(
             stage=self.stage,
             size=round(sum(self.widths) / max(1, len(self.widths)), 1),
-            **{name: _round(value) for name, value in logged if name != 'time'},
+            **logged(self.recorder),
             seconds=round(perf_counter() - self.epoch_start, 2),
             images_per_second=round(self.epoch_images / self.epoch_seconds, 1)))
+        self.epoch_done(self.epochs[-1])
 
     def after_fit(self): self.seconds += perf_counter() - self.start
 
@@ -70,4 +72,14 @@ class Watch(Callback):
             peak_memory_mb=round(self.peak / 1e6))
 
 
-def _round(number): return number if number is None else round(float(number), 6)
+def logged(recorder) -> dict:
+    "Losses and metrics of the epoch that is over, by their names."
+    values = zip(recorder.metric_names[1:], recorder.log[1:])
+    return {name: finite_or_none(value) for name, value in values if name != 'time'}
+
+
+def finite_or_none(number):
+    "Rounded to six places; `None` for `None`, NaN and what is infinite."
+    try: value = float(number)
+    except (TypeError, ValueError): return None
+    return round(value, 6) if math.isfinite(value) else None

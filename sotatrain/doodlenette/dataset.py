@@ -21,6 +21,7 @@ from PIL import Image, ImageFilter
 
 from ..core.cache import cache_folder, new_folder
 from ..core.threads import behind_bar
+from ..core.content import CONTENT, MARKER, content_of
 from .objects import (
     cassette_player,
     chain_saw,
@@ -234,9 +235,6 @@ def _grain(size, rng):
 
 # The data set
 
-MARKER = 'doodlenette.json'  # this file tells a folder drawn here from any other
-
-
 def doodlenette(
     path: Path = None,      # folder of the data set; in `cache_folder()` if not given
     n_train: int = 2000,    # number of training pictures, at least one for each class
@@ -302,6 +300,9 @@ def _draw_all(folder, recipe, workers, progress):
     with contextlib.closing(pictures):  # an interrupted generator ends its processes here
         for _ in behind_bar(pictures, total, progress): pass
     _write_noisy_labels(folder, recipe['seed'])
+    # by it, a picture that somebody changes later is noticed
+    content = content_of(folder, sorted(folder.glob('*/*/*')), remember=False)
+    (folder/CONTENT).write_text(content)
     (folder/MARKER).write_text(json.dumps(recipe))
 
 

@@ -1,12 +1,26 @@
 """How to know that a change helped: recipes, runs from several seeds, intervals."""
-from ..core.watch import Watch
 from .comparison import Comparison, NotMeasured, stored_results
+from .own import register
 from .recipe import Recipe
 from .statistics import Difference, paired_difference
 from .store import Run, experiments, load_runs, results_folder
-from .training import compare, learner_of, train, trained_learner
 
 __all__ = [
     'Recipe', 'Run', 'Comparison', 'Difference', 'NotMeasured', 'Watch',
-    'compare', 'experiments', 'learner_of', 'load_runs', 'paired_difference', 'results_folder',
-    'stored_results', 'train', 'trained_learner']
+    'compare', 'experiments', 'learner_of', 'load_runs', 'paired_difference', 'register',
+    'results_folder', 'stored_results', 'train', 'trained_learner']
+
+
+def __getattr__(name):
+    "What trains is imported when it is asked for: with fastai, that takes seconds."
+    if name == 'Watch':
+        from ..core.watch import Watch as found
+    elif name in ('compare', 'learner_of', 'train', 'trained_learner'):
+        from . import training
+        found = getattr(training, name)
+    else: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    globals()[name] = found
+    return found
+
+
+def __dir__(): return sorted({*globals(), *__all__})

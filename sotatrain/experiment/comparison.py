@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import show
 from .statistics import Difference, paired_difference, signed_end
-from .store import load_runs
+from .store import check_same_validation, load_runs
 
 __all__ = ['Comparison', 'NotMeasured', 'stored_results']
 
@@ -50,13 +50,17 @@ class Row:
 
 
 class Comparison:
-    "Runs of several recipes from the same seeds; all are compared with the first recipe."
+    """Runs of several recipes from the same seeds; all are compared with the first recipe.
+
+    Raises `ValueError` without any, for two of a recipe and a seed, and for runs that were
+    scored on different validation pictures."""
     def __init__(self,
         runs: list,          # of `Run`
         speed: bool = True,  # show seconds and images a second; not if the machine was busy
     ):
         if not runs: raise ValueError("no runs: there is nothing to compare")
         _check_no_double(runs)
+        check_same_validation([run.data for run in runs])
         self.speed = speed
         self.runs = sorted(runs, key=lambda run: run.position)  # stable: seeds stay in order
         groups = by_recipe(self.runs)

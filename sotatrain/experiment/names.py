@@ -1,14 +1,20 @@
-"""What a recipe may name: callbacks, transforms, losses, optimizers, of fastai and the book."""
+"""What a recipe may name: callbacks, transforms, losses, optimizers, metrics, of fastai and the
+book, and what was registered."""
 import inspect
-from collections.abc import Mapping
+from functools import partial
 
+import fastai.metrics
 import fastai.vision.all
 from fastai.losses import BaseLoss
-from fastai.vision.all import Callback, Transform, nn
+from fastai.vision.all import Callback, Metric, Transform, nn
 
 from .. import learner, mixup, normalize, resizing, smoothing
 from ..core import watch
-from ..core.checks import known, nearest, storable
+from ..core.checks import known, nearest
+from ..presize import Augment
+from ..tta import check_tta
+from .own import OWN
+from .weights import check_weight
 
 TECHNIQUES = learner, normalize, resizing, mixup, smoothing, watch
 
@@ -21,6 +27,7 @@ def _all_names():
 
 
 NAMES = _all_names()
+MAKES_METRICS = 'skm_to_fastai', 'optim_metric'  # of other functions: not metrics themselves
 
 
 # What each field of a recipe may name
@@ -39,11 +46,24 @@ def is_optimizer(found):
     return callable(found) and [*inspect.signature(found).parameters][:2] == ['params', 'lr']
 
 
+def is_metric(found):
+    if inspect.isclass(found): return issubclass(found, Metric)
+    if isinstance(found, Metric): return True
+    return (getattr(found, '__module__', '') == fastai.metrics.__name__
+            and inspect.isfunction(found) and found.__name__ not in MAKES_METRICS)
+
+
+def is_network(found):
+    parameters = inspect.signature(found).parameters if callable(found) else ()
+    return 'n_out' in parameters or 'num_classes' in parameters
+
+
 KINDS = dict(
     cbs=('callback', is_callback),
     batch_tfms=('transform', is_transform),
     loss=('loss', is_loss),
     opt=('optimizer', is_optimizer),
+    metrics=('metric', is_metric),
 )
 
 
@@ -58,44 +78,87 @@ def _is(field, found):
     except (ValueError, TypeError): return False  # some builtins have no signature
 
 
+def is_taken(name): return any(_is(field, NAMES.get(name)) for field in KINDS)
+
+
+def fields_of(thing) -> list:
+    "The fields of a recipe in which one's own thing can be named."
+    if not callable(thing) or isinstance(thing, nn.Module): return []
+    return [field for field in ('arch', *KINDS) if _is_own_kind(field, thing)]
+
+
+def _is_own_kind(field, thing):
+    "For one's own things, a loss needs no `reduction`, and any function may be a metric."
+    if field == 'arch': return is_network(thing)
+    if field == 'loss' and inspect.isclass(thing):
+        return issubclass(thing, (nn.Module, BaseLoss))
+    if field in ('loss', 'metrics') and _takes_two(thing): return True
+    return _is(field, thing)
+
+
+def _takes_two(thing):
+    "Whether a function needs two values, as predictions and targets, and no more."
+    if inspect.isclass(thing) or isinstance(thing, Metric): return False
+    parameters = inspect.signature(thing).parameters.values()
+    return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+               for p in parameters) == 2
+
+
 def find(field: str, name: str):
     "What `name` stands for in a field. Raises `ValueError` if there is no such thing."
+    if name in OWN and field in fields_of(OWN[name]): return OWN[name]
     found = NAMES.get(name)
     if found is not None and _is(field, found): return found
     kind, _ = KINDS[field]
-    near = nearest(name, named(field))
+    near = nearest(name, [*named(field), *OWN])
     way_out = f"; did you mean {near}?" if near else (
-        ': name one that fastai.vision.all or sotatrain.all has')
+        ': name one that fastai.vision.all or sotatrain.all has, or register() your own')
     raise ValueError(f"{field}: no {kind} is called {name!r}{way_out}")
 
 
 # Rules for fields of a recipe
 
-def things(field, specs):
-    "`{'name': {'parameter': value}}`, with names and parameters that exist."
-    if not isinstance(specs, Mapping):
-        raise TypeError(f"{field}={specs!r}: write it as {{'name': {{'parameter': value}}}}")
-    for name, parameters in specs.items():
-        if not isinstance(parameters, Mapping): raise TypeError(
-            f"{field}: the parameters of {name} are {parameters!r}: "
-            "write them as {'parameter': value}")
-        takes(find(field, name))(f'{field}, {name}', parameters)
-
-
-def one_thing(field, specs):
-    "The same, with a single name."
-    things(field, specs)
-    if len(specs) != 1:
-        raise ValueError(f"{field} must name one thing, not {len(specs)} ({', '.join(specs)})")
+def check(field, value):
+    "Names and parameters that exist. Raises `ValueError` or `TypeError` that names the field."
+    if field == 'augment': takes(Augment)(field, value), Augment(**value)
+    elif field == 'tta':
+        if value is not None: takes(check_tta)(field, value), check_tta(**value)
+    else:
+        for name, parameters in value.items():
+            takes(find(field, name))(f'{field}, {name}', parameters)
+            if field == 'loss' and 'weight' in parameters:
+                check_weight(f'{field}, {name}: weight', parameters['weight'])
 
 
 def takes(function):
-    "The rule that a value is a dict of parameters of `function`."
+    "The rule that values are parameters of `function`, beside those that its callers give."
     def rule(name, values):
-        if not isinstance(values, Mapping):
-            raise TypeError(f"{name}={values!r}: write it as {{'parameter': value}}")
-        parameters = inspect.signature(function).parameters
+        is_made = isinstance(function, Metric)
+        parameters = {} if is_made else inspect.signature(function).parameters
         takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
-        if not takes_any: known(name, values, [*parameters])
-        storable(name, values)
+        given = 2 if _takes_two(function) else 0  # predictions and targets, or weights and rate
+        if not takes_any: known(name, values, [*parameters][given:])
     return rule
+
+
+# From names to objects
+
+def make(field, specs):
+    "What a field names: objects; one for `loss`; for `opt` and `arch` what makes them."
+    if field == 'arch': return _network(*next(iter(specs.items())))
+    made = [_made(field, name, find(field, name), values) for name, values in specs.items()]
+    return made[0] if field in ('loss', 'opt') else made
+
+
+def _network(name, parameters):
+    if name in OWN: return partial(OWN[name], **parameters) if parameters else OWN[name]
+    return partial(learner.make_model, name, **parameters) if parameters else name
+
+
+def _made(field, name, found, parameters):
+    if isinstance(found, Metric) or _takes_two(found):  # used as it is
+        return partial(found, **parameters) if parameters else found
+    try: return found(**parameters)
+    except Exception as e: raise ValueError(
+        f"{field}, {name}: it cannot be made from {parameters} ({type(e).__name__}: {e})"
+    ) from e

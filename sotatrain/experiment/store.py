@@ -1,20 +1,21 @@
-"""Measured runs as files, one JSON file a run: `<experiment>/<recipe's slug>-seed<n>.json`.
+"""Measured runs as files, one JSON file a run: `<experiment>/<recipe's stem>-seed<n>.json`.
 
 A file is written in one step when its run is over, so nothing is ever half there, and processes
 that work on one experiment at the same time do not disturb each other."""
+import hashlib
 import json
 import os
 import re
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..core.cache import write_whole
-from .recipe import Recipe
+from .recipe import Recipe, file_name
 
 __all__ = ['Run', 'results_folder', 'experiments', 'load_runs']
 
-FORMAT = 1  # of a run's file; raise it when it changes
+FORMAT = 2  # of a run's file; raise it when it changes. 1 had no content of the data
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Run:
     "One training run from one seed: what was asked for, what came out, and where and when."
     recipe: Recipe
     seed: int
-    data: dict                # folder: its name; train, val: numbers of pictures
+    data: dict                # what it was trained on and scored with: see `data_facts`
     conditions: dict          # hardware, versions, precision, date (UTC)
     epochs: list              # for each: stage, size, losses, accuracy, seconds, images/s
     accuracy: float = None    # of the validation pictures, at the end; with the recipe's TTA
@@ -32,6 +33,8 @@ class Run:
     peak_memory_mb: float = None     # of tensors on the GPU; of the process without one
     error: str = None         # why it failed; the numbers above are missing then
     position: int = 0         # its recipe's place in the comparison
+    metrics: dict = field(default_factory=dict)  # those of the recipe, of the final predictions
+    sources: dict = field(default_factory=dict)  # of what was registered: see `own.sources`
 
     @property
     def failed(self): return self.error is not None
@@ -76,25 +79,67 @@ def load_runs(
     experiment: str,
     folder: Path = None,  # `results_folder()` if not given; then what the package carries
 ) -> list:                # of `Run`, in the comparison's order; empty if nothing was measured
-    "The finished runs of an experiment. Raises `ValueError` for a damaged or a newer file."
+    """The finished runs of an experiment. Raises `ValueError` for a damaged or a newer file,
+    and for a name that no folder can have."""
+    file_name('experiment', experiment)
     found = ([*(place/experiment).glob('*.json')] for place in _places(folder))
     runs = map(read, next(filter(None, found), []))
     return sorted(runs, key=lambda run: (run.position, run.recipe.name, run.seed))
 
 
-def slug(name: str) -> str:
-    """A recipe's name as its files have it: lower case, `[a-z0-9.]+` joined by `-`.
+# Names of files
 
-    Raises `ValueError` for a name of which nothing is left."""
+SHORT = 80  # letters of a slug
+
+
+def slug(name: str) -> str:
+    """A name as files have it: lower case, `[a-z0-9.]+` joined by `-`, at most 80 letters;
+    `''` if nothing is left."""
     plain = unicodedata.normalize('NFKD', name.casefold()).encode('ascii', 'ignore').decode()
     words = re.findall(r'[a-z0-9]+(?:\.[a-z0-9]+)*', plain)  # dots inside words only
-    if not words: raise ValueError(
-        f"name={name!r}: files are named after it, so it needs a letter from a to z or a digit")
-    return '-'.join(words)
+    return '-'.join(words)[:SHORT].strip('-.')
+
+
+def stem(name: str) -> str:
+    """How the files of a recipe begin: a name of its own for each recipe, on disks that do not
+    tell `A` from `a`, too.
+
+    The slug, if it says all (`64 px` is `64-px`); else with a digest of the name, behind `_`,
+    which no slug has."""
+    short = slug(name)
+    if short and name == short.replace('-', ' '): return short
+    digest = hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:10]
+    return f"{short or 'recipe'}_{digest}"
 
 
 def file_of(recipe: Recipe, seed: int, experiment: str, folder: Path = None) -> Path:
-    return Path(folder or results_folder())/experiment/f'{slug(recipe.name)}-seed{seed}.json'
+    """The file of a run: the one that is there, or else where it will be written.
+
+    Raises `ValueError` for an experiment that no folder can be named after."""
+    file_name('experiment', experiment)
+    place = Path(folder or results_folder())/experiment
+    file = place/f'{stem(recipe.name)}-seed{seed}.json'
+    earlier = place/f'{slug(recipe.name)}-seed{seed}.json'  # as of format 1
+    return earlier if not file.exists() and _holds(earlier, recipe.name) else file
+
+
+def _holds(file, name):
+    "Whether a run of the recipe `name` is in a file, readable or not."
+    if not file.exists(): return False
+    try: return json.loads(file.read_text(encoding='utf-8'))['recipe']['name'] == name
+    except (ValueError, KeyError, TypeError): return True  # `read` says what is wrong with it
+
+
+def check_experiment(experiment: str, folder: Path = None):
+    """Raises `ValueError` for a name that no folder can have, or that differs only in case from
+    an experiment that exists: not every disk can tell them apart."""
+    file_name('experiment', experiment)
+    place = Path(folder or results_folder())
+    there = [p.name for p in place.iterdir()] if place.is_dir() else []
+    same = [name for name in there if name.casefold() == experiment.casefold()]
+    if same and experiment not in same: raise ValueError(
+        f"experiment={experiment!r}: there is {same[0]!r}, and not every disk can tell the two "
+        "apart: write it like that, or choose another name")
 
 
 # Reading and writing
@@ -106,7 +151,8 @@ def read(file: Path) -> Run:
         found = values.pop('format')
         if found > FORMAT: raise ValueError(
             f"format {found}, and this version reads up to {FORMAT}: update sotatrain")
-        return Run(**{**values, 'recipe': Recipe.from_dict(values['recipe'])})
+        recipe = Recipe.from_dict(values['recipe'], look_up=False)  # it may name what was yours
+        return Run(**{**values, 'recipe': recipe})
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(
             f"{file} is no readable run ({e}). Move it away, and it will be measured again"
@@ -133,21 +179,54 @@ def _items(value):
     return json.dumps(value)
 
 
+# What a run depends on
+
+KEY = 'train', 'val', 'train_content', 'val_content', 'labels'  # of the data
+
+
 def finished(
-    recipe: Recipe, seed: int, data: dict, experiment: str, folder: Path = None,
+    recipe: Recipe,
+    seed: int,
+    data: dict,               # see `data_facts`
+    sources: dict,            # see `own.sources`
+    experiment: str,
+    folder: Path = None,
 ) -> Run:
     """The stored run, or `None`.
 
-    Raises `ValueError` if what is stored under this name is another recipe or of other data."""
+    Raises `ValueError` if what is stored under this name is another recipe, of other data, or
+    of another version of what was registered."""
     file = file_of(recipe, seed, experiment, folder)
     if not file.exists(): return None
     run = read(file)
     differences = run.recipe.differences(recipe)
+    differences.pop('data', None)  # what counts is below: the content, whatever its name
     if run.recipe.name != recipe.name: differences['name'] = run.recipe.name, recipe.name
-    if run.data != data: differences['data'] = run.data, data
+    if _key(run.data) != _key(data): differences['data'] = _said(run.data), _said(data)
+    if run.sources != sources: differences['registered'] = run.sources, sources
     if not differences: return run
     listed = '; '.join(f'{field}: {there!r} there, {here!r} here'
                        for field, (there, here) in differences.items())
     raise ValueError(
         f"{file} holds a run of another recipe with this name ({listed}): "
         "give the recipe or the experiment another name, or move the file away")
+
+
+def _key(data): return {name: data.get(name) for name in KEY}
+
+def _said(data):
+    "Data in few words."
+    contents = [data.get(name) for name in ('train_content', 'val_content', 'labels')]
+    content = ', '.join(filter(None, contents)) or 'of unknown content (an older version)'
+    return f"{data.get('folder')}, {data.get('train')} + {data.get('val')} pictures, {content}"
+
+
+def check_same_validation(all_data):
+    "Raises `ValueError` if runs were not scored on the same pictures: they are no pairs then."
+    for name in ('val_content', 'val'):
+        found = {data[name]: data for data in all_data if data.get(name)}
+        if len(found) > 1:
+            first, second, *_ = map(_said, found.values())
+            raise ValueError(
+                "recipes are scored on different validation pictures, so their accuracies are "
+                f"no pairs ({first}; {second}): give all of them the same data")

@@ -3,22 +3,28 @@ import math
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 
-from fastai.vision.all import Learner
+import torch
+from fastai.vision.all import Learner, accuracy, nn
 
 from ..core.bars import Bar
+from ..core.cache import check_writable, write_or_keep
 from ..core.checks import whole
+from ..core.content import data_identity
 from ..core.machine import conditions
-from ..core.watch import Watch
+from ..core.watch import Watch, finite_or_none
 from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
 from ..learner import Diverged, has_bf16, make_learner, seeded
 from ..presize import Augment, get_dls
 from ..resizing import fit_progressive
 from ..tta import calibration_error, tta
-from . import store
+from . import names, store
 from .comparison import Comparison
+from .own import sources
 from .recipe import Recipe
 from .store import Run
+from .weights import class_weights
 
 __all__ = ['learner_of', 'trained_learner', 'train', 'compare']
 
@@ -30,20 +36,35 @@ def learner_of(
     seed: int = 0,      # of the first weights, of the order of the pictures, and of the crops
     data: Path = None,  # folder with train/ and val/; `recipe.data` if not given
     device=None,        # fastai's default if not given
+    on_error: str = 'raise',  # see `get_dls`
 ) -> Learner:
-    "An untrained `Learner` with what a recipe asks for; its data are those of the last stage."
-    stages = _data(recipe, dataset(data or recipe.data), seed, device)
+    """An untrained `Learner` with what a recipe asks for; its data are those of the last stage.
+
+    Raises `ValueError` for a batch size above the number of training pictures."""
+    path = dataset(data or recipe.data)
+    _check_batches(recipe, _counts(path))
+    stages = _data(recipe, path, seed, device, on_error)
     return _learner(recipe, seed, stages[-1])
 
 
 def _learner(recipe, seed, dls):
     more = {} if recipe.wd is None else {'wd': recipe.wd}
     return make_learner(
-        dls, recipe.arch, recipe.make('loss'), recipe.make('cbs'),
-        seed=seed, bf16=recipe.bf16, opt_func=recipe.make('opt'), **more)
+        dls, recipe.make('arch'), _loss(recipe, dls), recipe.make('cbs'),
+        seed=seed, bf16=recipe.bf16, opt_func=recipe.make('opt'),
+        metrics=[accuracy, *recipe.make('metrics')], **more)
 
 
-def _data(recipe, path, seed, device):
+def _loss(recipe, dls):
+    "With the weights of the classes, and on the device."
+    (name, values), = recipe.loss.items()
+    if values.get('weight') is not None:
+        values = values | {'weight': class_weights(values['weight'], dls)}
+    loss = names.make('loss', {name: values})
+    return loss.to(dls.device) if isinstance(loss, nn.Module) else loss
+
+
+def _data(recipe, path, seed, device, on_error='raise'):
     "`DataLoaders` for each stage."
     batch_tfms = recipe.make('batch_tfms')  # once: what they measure holds for all stages
     labels = noisy_labels(path, recipe.noise) if recipe.noise else None
@@ -53,7 +74,8 @@ def _data(recipe, path, seed, device):
             return datablock_dls(path, size, bs, presize=recipe.presize, device=device)
         return get_dls(
             size, bs, path, presize=recipe.presize, tfms=Augment(**recipe.augment),
-            device=device, seed=seed, after_batch=batch_tfms or None, labels=labels)
+            device=device, seed=seed, after_batch=batch_tfms or None, labels=labels,
+            on_error=on_error)
 
     return [make(stage.size, stage.bs) for stage in recipe.all_stages]
 
@@ -65,16 +87,20 @@ def train(
     seed: int = 0,          # see `learner_of`
     data: Path = None,      # folder with train/ and val/; `recipe.data` if not given
     device=None,            # fastai's default if not given
-    progress: bool = True,  # show a progress bar
+    progress: bool = True,  # show a bar; where the output is no screen, a line an epoch
     export: Path = None,    # file for the trained learner; `load_learner` reads it
+    on_error: str = 'raise',  # see `get_dls`
 ) -> Run:
-    """One run. A loss that diverges makes a failed `Run`; whatever else goes wrong is raised.
+    """One run. A loss that diverges, and predictions that are not finite, make a failed `Run`;
+    whatever else goes wrong is raised.
 
-    Raises `FileNotFoundError`, before it trains, if the folder of `export` does not exist."""
-    if export: _check_folder(Path(export).absolute().parent, Path(export).parent)
-    trained = _train_alone(recipe, seed, data, device, progress)
-    run = trained.run(recipe)
-    if export and not run.failed: _export(trained.learn, Path(export).absolute())
+    Raises `ValueError`, before it trains, for a batch size above the number of training
+    pictures, and `OSError` if `export` cannot be written: before it trains if that can be known
+    then; later, what was trained is kept, and the error says where."""
+    if export: export = check_writable(export)
+    trained = _train_alone(recipe, seed, data, device, progress, on_error)
+    run = trained.run(_with_data(recipe, data))
+    if export and not run.failed: _export(trained.learn, export, run)
     return run
 
 
@@ -83,31 +109,47 @@ def trained_learner(
     seed: int = 0,          # see `learner_of`
     data: Path = None,      # folder with train/ and val/; `recipe.data` if not given
     device=None,            # fastai's default if not given
-    progress: bool = True,  # show a progress bar
+    progress: bool = True,  # see `train`
+    on_error: str = 'raise',  # see `get_dls`
 ) -> Learner:
-    "A trained `Learner`, with the data of the last stage. Raises `Diverged` if its loss does."
-    trained = _train_alone(recipe, seed, data, device, progress)
+    """A trained `Learner`, with the data of the last stage. Raises `Diverged` if its loss does,
+    and `ValueError` for a batch size above the number of training pictures."""
+    trained = _train_alone(recipe, seed, data, device, progress, on_error)
     if trained.error: raise Diverged(trained.error)
     return trained.learn
 
 
-def _check_folder(folder, name):
-    if not folder.is_dir(): raise FileNotFoundError(
-        f"{name} does not exist: make this folder, or export to another one")
+def _with_data(recipe, data):
+    "The recipe with the data that were used: a name, or that of the folder."
+    return recipe if data is None else replace(recipe, data=Path(data).expanduser().name)
 
 
-def _export(learn, file):
-    draft = file.with_name(f'.{file.name}.draft')
-    learn.export(draft)
-    draft.replace(file)  # whole, or not at all
+def _export(learn, file, run):
+    def weights(draft): torch.save(learn.model.state_dict(), draft)
+    try: write_or_keep(file, learn.export, weights)
+    except OSError as e: raise OSError(f"{run}; but {e}") from e
 
 
-def _train_alone(recipe, seed, data, device, progress):
+def _train_alone(recipe, seed, data, device, progress, on_error):
     path = dataset(data or recipe.data)
-    facts = _facts(path)
+    facts = data_facts(recipe, path, on_error)
+    _check(recipe, facts)
     bar = Bar(_steps(recipe, facts), progress)
-    try: return _train(recipe, seed, path, facts, device, bar)
+    try: return _train(recipe, seed, path, facts, device, bar, on_error)
     finally: bar.close()
+
+
+def _check(recipe, facts):
+    "What can be known before a run, is."
+    _check_batches(recipe, facts)
+    for field in names.KINDS: recipe.make(field)
+
+
+def _check_batches(recipe, counts):
+    for stage in recipe.all_stages:
+        if stage.bs > counts['train']: raise ValueError(
+            f"bs={stage.bs} is more than the {counts['train']} training pictures of "
+            f"{counts['folder']}, so there would be no batch: make it {counts['train']} or less")
 
 
 @dataclass
@@ -120,22 +162,26 @@ class _Trained:
 
     def run(self, recipe, position=0) -> Run:
         about = self.about | dict(recipe=recipe, position=position, epochs=self.watch.epochs)
-        if self.error: return Run(**about, error=self.error)
-        with self.learn.no_bar(): quality = _quality(self.learn, recipe)
+        try:
+            if self.error: raise Diverged(self.error)
+            with self.learn.no_bar(): quality = _quality(self.learn, recipe)
+        except Diverged as e: return Run(**about, error=str(e))
         return Run(**about, **quality, **self.watch.totals())
 
 
-def _train(recipe, seed, path, facts, device, bar):
-    bar.comment(f'{recipe.name}, seed {seed}')
+def _train(recipe, seed, path, facts, device, bar, on_error='raise'):
+    bar.run(f'{recipe.name}, seed {seed}', sum(s.epochs for s in recipe.all_stages))
     with seeded(seed):
-        data = _data(recipe, path, seed, device)
+        data = _data(recipe, path, seed, device, on_error)
         learn = _learner(recipe, seed, data[-1])
         place = data[-1].device
         precision = 'bf16' if recipe.bf16 and has_bf16(place) else 'fp32'
         about = dict(seed=seed, data=facts, conditions=conditions(place, precision))
-        trained = _Trained(learn, about, Watch(bar.step))
+        about |= dict(sources=_readable_sources(recipe))
+        trained = _Trained(learn, about, Watch(bar.step, bar.epoch))
         try:
             with learn.no_bar(), learn.no_logging(): _fit(learn, recipe, data, trained.watch)
+            _check_finite(trained.watch.epochs)
         except Diverged as e: trained.error = str(e)
     return trained
 
@@ -145,22 +191,89 @@ def _fit(learn, recipe, data, watch):
     fit_progressive(learn, lambda size, bs: next(made), recipe.all_stages, watch=watch)
 
 
+def _readable_sources(recipe):
+    "Nothing for things without a source: `compare` refuses to store their runs."
+    try: return sources(recipe)
+    except ValueError: return {}
+
+
+def _check_finite(epochs):
+    last = epochs[-1] if epochs else {}
+    for name in ('train_loss', 'valid_loss'):
+        if last.get(name, 0) is None: raise Diverged(
+            f"{name} is not finite in the last epoch: try a rate ten times lower")
+
+
 def _quality(learn, recipe):
     "How good the final predictions are."
     if recipe.loader == 'datablock': p, targets = learn.get_preds()
     else: p, targets = tta(learn, **({'n': 0} if recipe.tta is None else recipe.tta))
-    accuracy = (p.argmax(-1) == targets).float().mean()
+    bad = (~p.isfinite()).any(-1).sum().item()
+    if bad: raise Diverged(
+        f"{bad} of {len(p)} final predictions are not finite: try a rate ten times lower")
+    share = (p.argmax(-1) == targets).float().mean()
     error = calibration_error(p, targets)
-    return dict(accuracy=_round(accuracy), calibration_error=_round(error))
+    return dict(accuracy=_round(share), calibration_error=_round(error),
+                metrics=_metrics(recipe, p, targets))
+
+
+def _metrics(recipe, p, targets):
+    "Metrics take what a network gives, whose softmax is `p`: the logarithm of `p` is that, too."
+    output = p.clamp(min=torch.finfo(p.dtype).tiny).log()
+    made = zip(recipe.metrics, recipe.make('metrics'))
+    return {name: finite_or_none(_measured(metric, output, targets)) for name, metric in made}
+
+
+def _measured(metric, output, targets):
+    if callable(metric): return metric(output, targets)
+    metric.reset()  # of fastai's kind, which takes a learner: what it asks one for is here
+    metric.accumulate(SimpleNamespace(
+        pred=output, y=targets, yb=(targets,), xb=(output,), to_detach=lambda value: value))
+    return metric.value
 
 
 def _round(number): return round(float(number), 6)
 
 
-def _facts(path):
-    "What a data set is, in words that are the same on every machine."
-    splits = [file.relative_to(path).parts[0] for file in image_files(path)]
-    return dict(folder=path.name) | {split: splits.count(split) for split in SPLITS}
+def data_facts(recipe: Recipe, path: Path, on_error: str = 'raise') -> dict:
+    """What a run depends on of its data: folder, numbers of pictures, and contents, in words
+    that are the same on every machine: 16 hexadecimal digits for names and pixels of each
+    split, and for the table of wrong labels, if it is used."""
+    files = _files(path, recipe, on_error)
+    among = [*image_files(path)]
+    facts = dict(folder=path.name) | {split: len(files[split]) for split in SPLITS}
+    for split in SPLITS:
+        facts[f'{split}_content'] = data_identity(path, files[split], among=among)
+    if recipe.noise:
+        facts['labels'] = data_identity(path, [], noisy_labels(path, recipe.noise))
+    return facts
+
+
+def _counts(path):
+    "Folder and numbers of pictures alone, which take no reading."
+    files = _by_split(image_files(path), path)
+    return dict(folder=path.name) | {split: len(files[split]) for split in SPLITS}
+
+
+def _files(path, recipe, on_error):
+    "The pictures of each split that take part."
+    files = image_files(path)
+    if on_error == 'skip' and recipe.loader == 'presized':
+        left_out = set(_skipped(path, recipe))
+        files = [f for f in files if f.relative_to(path).as_posix() not in left_out]
+    return _by_split(files, path)
+
+
+def _skipped(path, recipe):
+    stage = recipe.all_stages[-1]
+    dls = get_dls(stage.size, 1, path, presize=recipe.presize, on_error='skip', device='cpu')
+    return dls.train.store.skipped
+
+
+def _by_split(files, path):
+    groups = {split: [] for split in SPLITS}
+    for file in files: groups[file.relative_to(path).parts[0]].append(file)
+    return groups
 
 
 def _steps(recipe, facts):
@@ -178,24 +291,31 @@ def compare(
     data: Path = None,       # folder with train/ and val/; the recipes' if not given
     device=None,             # fastai's default if not given
     folder: Path = None,     # where experiments are kept; `results_folder()` if not given
-    progress: bool = True,   # show a progress bar
+    progress: bool = True,   # see `train`
+    on_error: str = 'raise',  # see `get_dls`
 ) -> Comparison:
     """Train each recipe from each seed, and say whether they differ.
 
     With an `experiment`, each run is stored as soon as it is over. Called again, after Ctrl-C
     or with more seeds, it trains only what is missing. Neighbours that differ in nothing but
-    their TTA share one training run. Raises `ValueError` if two recipes share a name, or a
-    name for their files, or a stored run is of another recipe."""
-    recipes, seeds = list(recipes), list(seeds)
-    _check_distinct([recipe.name for recipe in recipes], seeds, experiment)
+    their TTA share one training run. Before anything is trained, it raises `ValueError` if two
+    recipes share a name, if they are scored on different validation pictures, if a batch is
+    larger than a training set, and if a stored run is of another recipe, of other data or of
+    another version of what was registered."""
+    recipes, seeds = [_with_data(recipe, data) for recipe in recipes], list(seeds)
+    _check_distinct([recipe.name for recipe in recipes], seeds)
+    if experiment is not None: store.check_experiment(experiment, folder)
     paths = {recipe.data: dataset(data or recipe.data) for recipe in recipes}
-    facts = {name: _facts(path) for name, path in paths.items()}
+    facts = {r.name: data_facts(r, paths[r.data], on_error) for r in recipes}
+    store.check_same_validation(facts.values())
+    for recipe in recipes: _check(recipe, facts[recipe.name])
     runs = _finished(recipes, seeds, facts, experiment, folder) if experiment else {}
     missing = list(_missing(recipes, seeds, runs))
-    bar = Bar(sum(_steps(first, facts[first.data]) for _, (first, *_) in missing), progress)
+    bar = Bar(sum(_steps(first, facts[first.name]) for _, (first, *_) in missing), progress)
     try:
         for seed, (first, *others) in missing:
-            trained = _train(first, seed, paths[first.data], facts[first.data], device, bar)
+            trained = _train(
+                first, seed, paths[first.data], facts[first.name], device, bar, on_error)
             for recipe in (first, *others):
                 run = trained.run(recipe, recipes.index(recipe))
                 if experiment: store.write(run, store.file_of(recipe, seed, experiment, folder))
@@ -207,19 +327,17 @@ def compare(
         for seed in seeds for position, recipe in enumerate(recipes)])
 
 
-def _check_distinct(names, seeds, experiment):
+def _check_distinct(names, seeds):
     if not names or not seeds:
         raise ValueError("nothing to compare: give at least one recipe and one seed")
     for seed in seeds: whole('seed', seed, 0)
-    slugs = [store.slug(name) for name in names] if experiment else []
-    for what, values in (
-        ('recipes are called', names),
-        ('recipes have files called', slugs),
-        ('seeds are', seeds),
+    for what, values, way_out in (
+        ('recipes are called', names, ", as replace(recipe, name='fast') gives it"),
+        ('seeds are', seeds, ''),
     ):
         double = next((value for value in values if values.count(value) > 1), None)
         if double is not None:
-            raise ValueError(f"two {what} {double!r}: each needs one of its own")
+            raise ValueError(f"two {what} {double!r}: each needs one of its own{way_out}")
 
 
 def _finished(recipes, seeds, facts, experiment, folder):
@@ -227,7 +345,8 @@ def _finished(recipes, seeds, facts, experiment, folder):
     runs = {}
     for recipe in recipes:
         for seed in seeds:
-            run = store.finished(recipe, seed, facts[recipe.data], experiment, folder)
+            run = store.finished(
+                recipe, seed, facts[recipe.name], sources(recipe), experiment, folder)
             if run: runs[recipe.name, seed] = run
     return runs
 
