@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ..core.cache import cache_folder, new_folder
-from ..core.threads import behind_bar
 from ..core.content import CONTENT, MARKER, content_of
+from ..core.threads import behind_bar
 from .objects import (
     cassette_player,
     chain_saw,
