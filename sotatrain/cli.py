@@ -169,6 +169,8 @@ def _run_options(command):
 # What is done. Imports are inside the functions: fastai's take ten seconds.
 
 def _train(args):
+    from .core.checks import whole
+    whole('--seed', args.seed, least=0)
     recipe = _read(args.recipe, args.profile)
     _quiet()
     from .experiment import train
@@ -222,8 +224,7 @@ def _show(args):
     folder = args.results or results_folder()
     names = experiments(args.results)
     if args.name and args.name not in names: raise ValueError(
-        f"no experiment in {folder} is called {args.name!r}"
-        + (did_you_mean(args.name, names) if names else ', nor anything else'))
+        f"no experiment in {folder} is called {args.name!r}{did_you_mean(args.name, names)}")
     if args.name: return print(stored_results(args.name, speed=True, folder=args.results))
     none = f'no experiments in {folder} yet: `sotatrain compare` makes them'
     print('\n'.join(names) or none)

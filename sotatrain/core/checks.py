@@ -73,7 +73,8 @@ def nearest(name, choices, n=1, likeness=.6):
 def did_you_mean(name, choices):
     "How an error goes on: with the name that was meant, or with all that there are."
     near = nearest(name, choices)
-    return f"; did you mean {near}?" if near else f": there are {', '.join(choices)}"
+    if near: return f"; did you mean {near}?"
+    return f": there are {', '.join(choices)}" if choices else ', and there are no others'
 
 
 def optional(rule):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .cache import cache_folder, new_folder, remove_drafts, remove_folder, reserve
-from .checks import known
+from .checks import known, number
 from .threads import in_threads
 
 __all__ = [
@@ -365,7 +365,8 @@ def remove_stores(
     """Remove stores that nothing can use any more, drafts of processes that were killed, and
     what else is asked for.
 
-    Raises `TypeError` for a name that no store has."""
+    Raises `TypeError` for a name that no store has, `ValueError` for an impossible number."""
+    if older_than is not None: number('older_than', older_than)
     folder, stores = folder or stores_folder(), list_stores(folder)
     known('the cache', names, [store.name for store in stores])
     remove_drafts(folder)

@@ -178,6 +178,10 @@ def test_a_recipe_from_a_file_and_words(tmp_path, sotatrain):
     (['show', 'tta-46'], "no experiment in .* is called 'tta-46'; did you mean 'tta-64'"),
     (['cache', '--clean', '../x'], "there is no '../x'"),
     (['cache', '--older-than', '3'], 'goes with --clean'),
+    (['cache', '--clean', '--older-than', '-1'], 'older_than=-1'),
+    (['cache', '--clean', '--older-than', 'nan'], 'older_than=nan'),
+    (['train', '--seed=-1'], '--seed=-1: it must be 0 or more'),
+    (['show', 'x', '--results', 'nowhere'], "called 'x', and there are no others"),
 ])
 def test_mistakes_in_the_shell_are_one_sentence(words, message):
     with pytest.raises(SystemExit) as stop: cli(words)
