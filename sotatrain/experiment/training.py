@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from fastai.vision.all import Learner, accuracy, nn
+from fastai.vision.all import Learner, Metric, accuracy, nn
 
 from ..core.bars import Bar
 from ..core.cache import check_writable, write_or_keep
@@ -225,7 +225,7 @@ def _metrics(recipe, p, targets):
 
 
 def _measured(metric, output, targets):
-    if callable(metric): return metric(output, targets)
+    if not isinstance(metric, Metric): return metric(output, targets)
     metric.reset()  # of fastai's kind, which takes a learner: what it asks one for is here
     metric.accumulate(SimpleNamespace(
         pred=output, y=targets, yb=(targets,), xb=(output,), to_detach=lambda value: value))

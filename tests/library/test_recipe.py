@@ -171,7 +171,7 @@ def test_the_dicts_that_stages_came_from_stay_as_they_are():
     (dict(opt={'Adam': {'lr': 1}}), "opt, Adam: there is no 'lr'"),
     (dict(cbs={'MixUp': {'alpha': math.inf}}), 'use finite numbers'),
     (dict(loss={'CrossEntropyLossFlat': {'weight': 'even'}}), 'a number for each class'),
-    (dict(loss={'CrossEntropyLossFlat': {'weight': [1, 0]}}), r'weight\[1\]=0: it must be more'),
+    (dict(loss={'CrossEntropyLossFlat': {'weight': [1, 0]}}), r'weight\[1\]=0: it must be'),
     (dict(batch_tfms={'MixUp': {}}), 'no transform is called'),
     (dict(augment={'min_scal': 1}),
      "augment: there is no 'min_scal'; did you mean 'min_scale'"),
@@ -256,12 +256,13 @@ def test_schedules_have_the_same_names_in_recipes_and_in_the_chapter():
 
 ANYTHING = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
-    st.lists(st.text(max_size=3), max_size=2), st.dictionaries(st.text(max_size=3), st.floats()))
+    st.lists(st.text(max_size=3), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.floats()))
 
 
 @hypothesis_settings(max_examples=300, deadline=None)
 @given(st.sampled_from([f.name for f in dataclasses.fields(Recipe)]), ANYTHING)
-def test_any_value_gives_a_recipe_that_json_keeps_or_an_error_that_names_the_field(field, value):
+def test_any_value_gives_a_recipe_that_json_keeps_or_an_error_that_names_it(field, value):
     try: recipe = Recipe(**{field: value})
     except (ValueError, TypeError) as e: assert field in str(e)
     else: assert Recipe.from_json(recipe.to_json()) == recipe

@@ -15,7 +15,11 @@ pytestmark = pytest.mark.usefixtures('own_cache', 'no_registrations')
 
 
 @pytest.fixture
-def no_registrations(monkeypatch): monkeypatch.setattr(own, 'OWN', own.OWN.copy())
+def no_registrations():
+    before = own.OWN.copy()
+    yield
+    own.OWN.clear()
+    own.OWN.update(before)
 
 
 class Counts(Callback):
@@ -65,7 +69,7 @@ def test_what_was_not_registered_is_an_error_that_says_how():
     (lambda p, y: 0, None, 'has no name'),
     (Counts, 'MixUp', "name='MixUp' is taken"),
     (Counts, '', 'name='),
-    (Path := type('Path', (), {}), 'Mine', 'is none of these'),
+    (type('Path', (), {}), 'Mine', 'is none of these'),
 ])
 def test_what_cannot_be_registered_is_an_error(thing, name, message):
     with pytest.raises((ValueError, TypeError), match=message): register(thing, name)
