@@ -113,5 +113,5 @@ def _names(code):
 def _is_own(value):
     "A class or a function of no library."
     if not isinstance(value, (type, FunctionType)): return False
-    home = value.__module__.split('.')[0]
+    home = (value.__module__ or '').split('.')[0]
     return home not in LIBRARIES and home not in sys.stdlib_module_names
