@@ -1,6 +1,5 @@
 """How to know that a change helped: recipes, runs from several seeds, intervals."""
 from .comparison import Comparison, NotMeasured, stored_results
-from .own import register
 from .recipe import Recipe
 from .statistics import Difference, paired_difference
 from .store import Run, experiments, load_runs, results_folder
@@ -15,6 +14,8 @@ def __getattr__(name):
     "What trains is imported when it is asked for: with fastai, that takes seconds."
     if name == 'Watch':
         from ..core.watch import Watch as found
+    elif name == 'register':
+        from .names import register as found
     elif name in ('compare', 'learner_of', 'train', 'trained_learner'):
         from . import training
         found = getattr(training, name)

@@ -10,7 +10,7 @@ from fastai.vision.all import Callback, Metric, Transform, nn
 
 from .. import learner, mixup, normalize, resizing, smoothing
 from ..core import watch
-from ..core.checks import known, nearest
+from ..core.checks import known, nearest, text
 from ..presize import Augment
 from ..tta import check_tta
 from .own import OWN
@@ -114,6 +114,32 @@ def find(field: str, name: str):
     way_out = f"; did you mean {near}?" if near else (
         ': name one that fastai.vision.all or sotatrain.all has, or register() your own')
     raise ValueError(f"{field}: no {kind} is called {name!r}{way_out}")
+
+
+# Things of one's own
+
+def register(
+    thing,            # a class (callback, transform, loss, metric, network) or a function
+    name: str = None,  # what recipes call it; its own name if not given
+):                     # the same thing, so that `@register` may stand above it
+    """Let a class or a function of your own take part in recipes.
+
+    A function may be a loss or a metric (of predictions and targets), a network (of `n_out` or
+    `num_classes`), or an optimizer (of `params` and `lr`). Registered again, a name stands for
+    the new thing; stored runs of the old one are refused. Raises `TypeError` for what no field
+    of a recipe can use, `ValueError` for a name that fastai or this library has."""
+    name = getattr(thing, '__name__', None) if name is None else name
+    if name in (None, '<lambda>'): raise TypeError(
+        f"{thing!r} has no name: give it one, as in register(thing, 'name')")
+    text('name', name)
+    if not fields_of(thing): raise TypeError(
+        f"{name}: register a class (a callback, a transform, a loss, a metric, a network), or "
+        f"a function that recipes can use; {thing!r} is none of these")
+    if is_taken(name): raise ValueError(
+        f"name={name!r} is taken, by fastai or sotatrain: give yours another one, as in "
+        f"register({name}, 'my_{name}')")
+    OWN[name] = thing
+    return thing
 
 
 # Rules for fields of a recipe

@@ -8,36 +8,9 @@ import textwrap
 from functools import partial
 from types import CodeType, FunctionType
 
-from ..core.checks import text
+__all__ = ['OWN', 'sources']
 
-__all__ = ['register', 'sources']
-
-OWN = {}  # by name: what `register` got
-
-
-def register(
-    thing,            # a class (callback, transform, loss, metric, network) or a function
-    name: str = None,  # what recipes call it; its own name if not given
-):                     # the same thing, so that `@register` may stand above it
-    """Let a class or a function of your own take part in recipes.
-
-    A function may be a loss or a metric (of predictions and targets), a network (of `n_out` or
-    `num_classes`), or an optimizer (of `params` and `lr`). Registered again, a name stands for
-    the new thing; stored runs of the old one are refused. Raises `TypeError` for what no field
-    of a recipe can use, `ValueError` for a name that fastai or this library has."""
-    from . import names  # here, because it imports fastai
-    name = getattr(thing, '__name__', None) if name is None else name
-    if name in (None, '<lambda>'): raise TypeError(
-        f"{thing!r} has no name: give it one, as in register(thing, 'name')")
-    text('name', name)
-    if not names.fields_of(thing): raise TypeError(
-        f"{name}: register a class (a callback, a transform, a loss, a metric, a network), or "
-        f"a function that recipes can use; {thing!r} is none of these")
-    if names.is_taken(name): raise ValueError(
-        f"name={name!r} is taken, by fastai or sotatrain: give yours another one, as in "
-        f"register({name}, 'my_{name}')")
-    OWN[name] = thing
-    return thing
+OWN = {}  # by name: what `register` of `names` got
 
 
 # What a result depends on
@@ -113,5 +86,5 @@ def _names(code):
 def _is_own(value):
     "A class or a function of no library."
     if not isinstance(value, (type, FunctionType)): return False
-    home = value.__module__.split('.')[0]
+    home = (value.__module__ or '').split('.')[0]
     return home not in LIBRARIES and home not in sys.stdlib_module_names

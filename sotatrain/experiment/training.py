@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from fastai.vision.all import Learner, accuracy, nn
+from fastai.vision.all import Learner, Metric, accuracy, nn
 
 from ..core.bars import Bar
 from ..core.cache import check_writable, write_or_keep
@@ -149,7 +149,7 @@ def _check_batches(recipe, counts):
     for stage in recipe.all_stages:
         if stage.bs > counts['train']: raise ValueError(
             f"bs={stage.bs} is more than the {counts['train']} training pictures of "
-            f"{counts['folder']}, so there would be no batch: make it {counts['train']} or less")
+            f"{counts['folder']}: there would be no batch. Make it {counts['train']} or less")
 
 
 @dataclass
@@ -218,14 +218,14 @@ def _quality(learn, recipe):
 
 
 def _metrics(recipe, p, targets):
-    "Metrics take what a network gives, whose softmax is `p`: the logarithm of `p` is that, too."
+    "Metrics take what a network gives, whose softmax is `p`: the logarithm of `p` is such."
     output = p.clamp(min=torch.finfo(p.dtype).tiny).log()
     made = zip(recipe.metrics, recipe.make('metrics'))
     return {name: finite_or_none(_measured(metric, output, targets)) for name, metric in made}
 
 
 def _measured(metric, output, targets):
-    if callable(metric): return metric(output, targets)
+    if not isinstance(metric, Metric): return metric(output, targets)
     metric.reset()  # of fastai's kind, which takes a learner: what it asks one for is here
     metric.accumulate(SimpleNamespace(
         pred=output, y=targets, yb=(targets,), xb=(output,), to_detach=lambda value: value))

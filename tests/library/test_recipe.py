@@ -1,6 +1,9 @@
 """Recipes: their fields, their stages, and what they name."""
+import dataclasses
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -9,9 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sotatrain import settings
+from sotatrain.core.stage import SCHEDULE_NAMES
 from sotatrain.experiment import Recipe
 from sotatrain.experiment.names import KINDS, named
-from sotatrain.resizing import Stage
+from sotatrain.resizing import SCHEDULES, Stage
 from tests.library.fakes import STAGE
 
 # --- the same again
@@ -155,7 +159,19 @@ def test_the_dicts_that_stages_came_from_stay_as_they_are():
     (dict(cbs={'MixUp': 3}), 'the parameters of MixUp are 3'),
     (dict(cbs={'MixUp': {'alpha': {1}}}), 'cannot be stored as JSON'),
     (dict(cbs={'Path': {}}), 'no callback is called'),
-    (dict(cbs=['MixUp']), r"cbs=\['MixUp'\]: write it as"),
+    (dict(cbs=['MixUp', 'MixUp']), 'names one thing twice'),
+    (dict(cbs=[{'MixUp': {}}]), r"cbs=\[{.*: write it as"),
+    (dict(cbs=Recipe), 'a class or a function of your own gets a name by register'),
+    (dict(name='a'*101), 'has 101 letters: files are named after it, so it must have at most'),
+    (dict(name='a\0'), 'files are named after it'),
+    (dict(arch={'xresnet18': 3}), 'arch: the parameters of xresnet18 are 3'),
+    (dict(arch={'xresnet18': {}, 'xresnet34': {}}), 'arch must name one thing'),
+    (dict(metrics='f2'), "metrics: no metric is called 'f2'"),
+    (dict(metrics={'accuracy': {'axes': 1}}), "there is no 'axes'; did you mean 'axis'"),
+    (dict(opt={'Adam': {'lr': 1}}), "opt, Adam: there is no 'lr'"),
+    (dict(cbs={'MixUp': {'alpha': math.inf}}), 'use finite numbers'),
+    (dict(loss={'CrossEntropyLossFlat': {'weight': 'even'}}), 'a number for each class'),
+    (dict(loss={'CrossEntropyLossFlat': {'weight': [1, 0]}}), r'weight\[1\]=0: it must be'),
     (dict(batch_tfms={'MixUp': {}}), 'no transform is called'),
     (dict(augment={'min_scal': 1}),
      "augment: there is no 'min_scal'; did you mean 'min_scale'"),
@@ -203,6 +219,76 @@ def test_a_recipe_must_be_fields():
     with pytest.raises(TypeError, match='not list'): Recipe.from_json('[]')
 
 
+def run_in_a_new_python(code):
+    "What a Python that has imported nothing yet prints."
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_recipes_results_and_settings_need_no_fastai():
+    heavy = run_in_a_new_python("""
+import sys
+from sotatrain import settings
+from sotatrain.experiment import Recipe, experiments, stored_results
+print(Recipe.from_profile(settings.load()).to_json(), file=sys.stderr)
+for name in experiments(): print(str(stored_results(name)), file=sys.stderr)
+print([name for name in ('fastai', 'torch', 'matplotlib') if name in sys.modules])""")
+    assert heavy == '[]'
+
+
+def test_what_needs_fastai_is_there_when_it_is_asked_for():
+    assert run_in_a_new_python("""
+import warnings
+warnings.simplefilter('ignore')
+import sotatrain.experiment
+from sotatrain.experiment import *
+print(train.__module__, Watch.__module__, 'compare' in dir(sotatrain.experiment))
+try: sotatrain.experiment.trian
+except AttributeError as e: print(e)""") == (
+        "sotatrain.experiment.training sotatrain.core.watch True\n"
+        "module 'sotatrain.experiment' has no attribute 'trian'")
+
+
+def test_schedules_have_the_same_names_in_recipes_and_in_the_chapter():
+    assert [*SCHEDULES] == [*SCHEDULE_NAMES]
+
+
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
+    st.lists(st.text(max_size=3), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.floats()))
+
+
+@hypothesis_settings(max_examples=300, deadline=None)
+@given(st.sampled_from([f.name for f in dataclasses.fields(Recipe)]), ANYTHING)
+def test_any_value_gives_a_recipe_that_json_keeps_or_an_error_that_names_it(field, value):
+    try: recipe = Recipe(**{field: value})
+    except (ValueError, TypeError) as e: assert field in str(e)
+    else: assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_a_recipe_does_not_change_with_the_dicts_it_was_made_from():
+    cbs = {'MixUp': {'alpha': .3}}
+    recipe = Recipe(cbs=cbs)
+    cbs['MixUp']['alpha'] = 5
+    assert recipe.cbs == {'MixUp': {'alpha': .3}}
+
+
+def test_a_stored_runs_json_is_its_recipe():
+    recipe = Recipe('mine', cbs='MixUp', lr=.1)
+    stored = json.dumps({'format': 2, 'recipe': recipe.to_dict(), 'seed': 3, 'accuracy': .5})
+    assert Recipe.from_json(stored) == recipe
+
+
+def test_a_network_may_have_parameters():
+    recipe = Recipe(arch={'xresnet18': {'p': .1}})
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert recipe.network == ('xresnet18', {'p': .1})
+    assert Recipe(arch={'xresnet18': {}}) == Recipe(arch='xresnet18')
+    assert Recipe(arch={'xresnet18': {}}).make('arch') == 'xresnet18'
+
+
 # --- names
 
 @pytest.mark.parametrize('field', KINDS)
@@ -212,8 +298,10 @@ def test_whatever_a_field_may_name_can_be_written_without_parameters(field):
 
 
 def test_a_name_alone_is_a_name_without_parameters():
-    recipe = Recipe(opt='SGD', loss='LabelSmoothingCrossEntropyFlat')
+    recipe = Recipe(opt='SGD', loss='LabelSmoothingCrossEntropyFlat', cbs='MixUp')
     assert recipe.opt == {'SGD': {}}
+    assert recipe.cbs == {'MixUp': {}}
+    assert Recipe(cbs=['MixUp', 'GradientClip']).cbs == {'MixUp': {}, 'GradientClip': {}}
     assert recipe.loss == {'LabelSmoothingCrossEntropyFlat': {}}
 
 

@@ -1,5 +1,7 @@
 """Carrying recipes out: one run, and comparisons that are interrupted and go on."""
+import math
 import re
+import shutil
 import warnings
 from dataclasses import replace
 
@@ -7,6 +9,7 @@ import pytest
 import torch
 from fastai.vision.all import load_learner
 
+from sotatrain.core import bars
 from sotatrain.experiment import (
     Recipe,
     compare,
@@ -62,7 +65,8 @@ def test_a_run_says_what_it_measured(recipes, tiny_network):
 
 def test_a_run_says_where_and_when(recipes, tiny_network):
     run = train(recipes[0], progress=False)
-    assert run.data == dict(folder=run.data['folder'], train=20, val=10)
+    assert [run.data[split] for split in ('train', 'val')] == [20, 10]
+    assert all(re.fullmatch('[0-9a-f]{16}', run.data[f'{s}_content']) for s in ('train', 'val'))
     assert re.match(r'20\d\d-\d\d-\d\dT', run.conditions['date'])
     assert torch.__version__.startswith(run.conditions['versions']['torch'])
 
@@ -201,9 +205,101 @@ def test_any_other_error_is_raised(recipes):
         train(replace(recipes[0], arch='xresnet81'), progress=False)
 
 
-def test_the_bar_counts_every_batch(recipes, tiny_network, capsys):
-    train(recipes[0])
-    assert '100.00% [3/3' in capsys.readouterr().out  # two of training, one of validation
+def test_the_bar_counts_every_batch(recipes, tiny_network, capsys, monkeypatch):
+    monkeypatch.setattr(bars, 'is_screen', lambda: True)
+    train(replace(recipes[0], epochs=2))
+    out = capsys.readouterr().out
+    assert '100.00% [6/6' in out  # in each epoch two of training, one of validation
+    assert 'accuracy' in out
+
+
+def test_in_a_log_each_epoch_is_a_line(recipes, tiny_network, capsys):
+    train(replace(recipes[0], epochs=2))
+    first, second = capsys.readouterr().out.splitlines()
+    pattern = (r'baseline, seed 0: epoch 1 of 2, train loss \d\.\d+, valid loss \d\.\d+, '
+               r'accuracy \d+\.\d %, [\d,]+ images/s, \d+ s left')
+    assert re.fullmatch(pattern, first)
+    assert second.endswith(', 0 s left')
+
+
+def test_nothing_is_said_if_nothing_is_to_be_shown(recipes, tiny_network, capsys):
+    train(recipes[0], progress=False)
+    assert capsys.readouterr().out == ''
+
+
+@pytest.mark.parametrize('bs', [21, 500])
+def test_a_batch_larger_than_the_training_set_is_an_error(recipes, trained, tmp_path, bs):
+    large = replace(recipes[0], name='large', bs=bs)
+    for use in (train, trained_learner, learner_of, lambda r: compare([*recipes, r], [0])):
+        with pytest.raises(ValueError, match=f'bs={bs} is more than the 20 training pictures'):
+            use(large)
+    assert trained == []
+
+
+def test_predictions_that_are_not_finite_are_a_failed_run(recipes, tiny_network, tmp_path):
+    run = train(replace(recipes[0], lr=1e30, opt='SGD', bs=20), progress=False)
+    assert run.failed
+    assert 'not finite' in run.error or 'the loss is' in run.error
+    assert run.accuracy is None
+    store.write(run, tmp_path/'run.json')
+    assert 'NaN' not in (tmp_path/'run.json').read_text()
+    with pytest.raises(Diverged):
+        trained_learner(replace(recipes[0], lr=1e30, opt='SGD', bs=20), progress=False)
+
+
+def test_predictions_are_checked_even_if_no_loss_tells(recipes, tiny_network, monkeypatch):
+    def broken(learn, **_): return torch.full((10, 10), math.nan), torch.zeros(10).long()
+    monkeypatch.setattr(training, 'tta', broken)
+    run = train(recipes[0], progress=False)
+    assert run.error.startswith('10 of 10 final predictions are not finite')
+
+
+def test_what_was_trained_is_kept_if_the_export_fails(
+    recipes, tiny_network, tmp_path, monkeypatch,
+):
+    def fails(*args): raise OSError('the disk is gone')
+    monkeypatch.setattr('fastai.learner.Learner.export', fails)
+    with pytest.raises(OSError, match='accuracy .*the disk is gone.* is kept as') as error:
+        train(recipes[0], progress=False, export=tmp_path/'mine.pkl')
+    kept = re.search(r'kept as (\S+)', str(error.value))[1]
+    assert len(torch.load(kept)) > 2
+
+
+def test_an_export_to_a_folder_is_an_error_before_the_training(recipes, trained, tmp_path):
+    with pytest.raises(OSError, match='is a folder'): train(recipes[0], export=tmp_path)
+    assert trained == []
+
+
+def test_classes_may_have_weights(recipes, tiny_network, tiny):
+    def weight(value):
+        recipe = replace(recipes[0], loss={'CrossEntropyLossFlat': {'weight': value}})
+        return learner_of(recipe, data=tiny).loss_func.func.weight.tolist()
+    assert weight([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) == [*range(1, 11)]
+    assert sorted(weight({'church': 4})) == [1]*9 + [4]
+    balanced = weight('balanced')
+    labels = learner_of(recipes[0], data=tiny).dls.train.targets[0]
+    counts = torch.bincount(labels, minlength=10)
+    assert (torch.tensor(balanced) * counts).tolist() == pytest.approx([4]*10)
+    with pytest.raises(ValueError, match='weight has 2 numbers for 10 classes'): weight([1, 2])
+    with pytest.raises(TypeError, match="no 'chruch'; did you mean 'church'"):
+        weight({'chruch': 2})
+
+
+def test_metrics_are_measured_with_the_final_predictions(recipes, tiny_network):
+    recipe = replace(
+        recipes[0], metrics={'error_rate': {}, 'top_k_accuracy': {'k': 10}, 'F1Score': {
+            'average': 'macro'}})
+    run = train(recipe, progress=False)
+    assert run.metrics['error_rate'] == pytest.approx(1 - run.accuracy, abs=1e-6)
+    assert run.metrics['top_k_accuracy'] == 1
+    assert 0 <= run.metrics['F1Score'] <= 1
+    assert run.epochs[0]['error_rate'] == pytest.approx(1 - run.epochs[0]['accuracy'], abs=1e-6)
+
+
+def test_the_run_has_the_data_that_were_used(recipes, tiny_network, tiny):
+    run = train(recipes[0], data=tiny, progress=False)
+    assert run.recipe.data == 'doodlenette' == run.data['folder']
+    assert run.data['train'] == 40
 
 
 # --- several runs
@@ -236,8 +332,9 @@ def ways_to_predict(recipes):
 
 
 def test_recipes_that_differ_in_tta_share_a_training(
-    recipes, tiny_network, tmp_path, trained, capsys,
+    recipes, tiny_network, tmp_path, trained, capsys, monkeypatch,
 ):
+    monkeypatch.setattr(bars, 'is_screen', lambda: True)
     ways = ways_to_predict(recipes)
     alone = [train(recipe, 1, progress=False) for recipe in ways]
     trained.clear()
@@ -305,19 +402,55 @@ def test_recipes_and_seeds_must_differ(recipes):
     with pytest.raises(ValueError, match='nothing to compare'): compare(recipes, [])
 
 
-@pytest.mark.parametrize('name', [
-    'Baseline',
-    'base line',
-    'BASE, LINE',
-    'bäse-line',
-])
-def test_two_recipes_with_the_same_files_are_refused_before_any_training(
-    recipes, trained, tmp_path, name,
+def test_recipes_with_like_names_have_files_of_their_own(recipes, tiny_network, tmp_path):
+    like = [replace(recipes[0], name=name) for name in ('a b', 'a_b', 'A b', 'a-b', 'база')]
+    compare(like, [0], 'x', folder=tmp_path, progress=False)
+    assert sorted(run.recipe.name for run in load_runs('x', tmp_path)) == sorted(
+        recipe.name for recipe in like)
+
+
+def copied(folder, to):
+    "The same pictures in another folder, with other times."
+    shutil.copytree(folder, to, copy_function=shutil.copy)
+    return to
+
+
+def test_the_same_data_elsewhere_serve_stored_runs(
+    recipes, trained, tiny_network, tiny, tmp_path,
 ):
-    first = replace(recipes[0], name='baseline' if name == 'Baseline' else 'base_line')
-    message = f'two recipes have files called {store.slug(name)!r}'
-    with pytest.raises(ValueError, match=message):
-        compare([first, replace(first, name=name)], experiment='x', folder=tmp_path)
+    kept = dict(experiment='x', folder=tmp_path/'results', progress=False)
+    compare(recipes[:1], [0], data=tiny, **kept)
+    compare(recipes[:1], [0], data=copied(tiny, tmp_path/'elsewhere'), **kept)
+    assert trained == ['baseline']
+
+
+def test_other_pictures_of_the_same_number_do_not(recipes, tiny_network, tiny, tmp_path):
+    kept = dict(experiment='x', folder=tmp_path/'results', progress=False)
+    compare(recipes[:1], [0], data=tiny, **kept)
+    other = copied(tiny, tmp_path/'a'/tiny.name)
+    first, second, *_ = training.image_files(other)
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(ValueError, match='data: '):
+        compare(recipes[:1], [0], data=other, **kept)
+
+
+def test_another_table_of_labels_is_other_data(recipes, tiny_network, tiny, tmp_path):
+    noisy = [replace(recipes[0], noise=50)]
+    kept = dict(experiment='x', folder=tmp_path/'results', progress=False)
+    data = copied(tiny, tmp_path/tiny.name)
+    compare(noisy, [0], data=data, **kept)
+    table, = data.glob('noisy_*.csv')
+    head, first, *rest = table.read_text().splitlines()
+    path, label = first.split(',')[:2]
+    other = next(d.name for d in (data/'train').iterdir() if d.name != label)
+    table.write_text('\n'.join([head, first.replace(f',{label}', f',{other}'), *rest]))
+    with pytest.raises(ValueError, match='data: '): compare(noisy, [0], data=data, **kept)
+
+
+def test_recipes_scored_on_other_pictures_are_no_pairs(recipes, trained):
+    other = replace(recipes[1], data='doodlenette-20-20')
+    with pytest.raises(ValueError, match='different validation pictures'):
+        compare([recipes[0], other], [0])
     assert trained == []
 
 
@@ -334,6 +467,8 @@ def test_a_stored_run_of_another_name_is_an_error(tiny_network, tmp_path):
     kept = dict(experiment='x', folder=tmp_path, progress=False)
     first = Recipe(**SMALL | {'name': 'A b'})
     compare([first], range(1), **kept)
+    file, = tmp_path.glob('x/*.json')
+    file.rename(store.file_of(replace(first, name='a b'), 0, 'x', tmp_path))
     with pytest.raises(ValueError, match="name: 'A b' there, 'a b' here"):
         compare([replace(first, name='a b')], range(2), **kept)
 
@@ -346,7 +481,8 @@ def test_the_first_recipe_is_the_reference_whatever_was_stored(tiny_network, tmp
     assert [row.name for row in again.rows] == ['fast', 'baseline']
 
 
-def test_names_without_a_letter_can_be_compared_if_nothing_is_stored(tiny_network, tmp_path):
+def test_names_without_a_latin_letter_can_be_compared_and_stored(tiny_network, tmp_path):
     recipe = Recipe(**SMALL | {'name': 'база'})
-    assert compare([recipe], range(1), progress=False).rows[0].n == 1
-    with pytest.raises(ValueError, match='needs a letter'): compare([recipe], [0], 'x')
+    assert compare([recipe], [0], progress=False).rows[0].n == 1
+    compare([recipe], [0], 'x', folder=tmp_path, progress=False)
+    assert [run.recipe.name for run in load_runs('x', tmp_path)] == ['база']
