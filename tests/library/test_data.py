@@ -333,7 +333,7 @@ TREES = st.sets(st.tuples(st.sampled_from(['train', 'val', 'test']), NAMES, FILE
 
 @given(TREES, st.booleans())
 @hypothesis_settings(max_examples=60, deadline=None)
-def test_any_small_tree_is_sound_or_an_error_that_names_what_is_not(tmp_path_factory, tree, both):
+def test_any_small_tree_is_sound_or_what_is_not_is_named(tmp_path_factory, tree, both):
     root = tmp_path_factory.mktemp('tree')
     if both: tree = {(split, *rest) for _, *rest in tree for split in SPLITS}
     for split, name, file in tree:
