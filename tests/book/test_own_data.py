@@ -29,4 +29,5 @@ def test_a_chapter_runs_on_two_classes_of_ones_own(chapter, photographs, monkeyp
     monkeypatch.setenv('SOTATRAIN_PROFILE', 'smoke')
     monkeypatch.setenv('SOTATRAIN_DATA', str(photographs))
     notebook = nbformat.read(NBS/f'{chapter}.ipynb', 4)
-    NotebookClient(notebook, timeout=300, resources=dict(metadata=dict(path=str(NBS)))).execute()
+    where = dict(metadata=dict(path=str(NBS)))
+    NotebookClient(notebook, timeout=300, resources=where).execute()
