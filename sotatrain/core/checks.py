@@ -4,9 +4,11 @@ A rule is a function of a name and a value. A dataclass writes it beside the fie
 `size: int = ruled(rule=whole)`, and calls `check_fields(self)` in its `__post_init__`."""
 import dataclasses
 import json
+import os
 from difflib import get_close_matches
 from math import inf
 from numbers import Integral, Number, Real
+from pathlib import Path
 
 
 def whole(name, value, least=1):
@@ -176,3 +178,17 @@ def _check_values(name, value, low, high, finite):
     rule = (f'at least {low}' if high is None else f'at most {high}' if low is None else
             f'between {low} and {high}')
     raise ValueError(f"{name} has values from {least:.4g} to {most:.4g}: they must be {rule}")
+
+
+# Paths
+
+def as_path(name, value):
+    """`value` as a `Path`, with the home folder in place of `~`.
+
+    Raises `TypeError` for what is neither text nor a path, `ValueError` for a user's home that
+    is unknown."""
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value): raise TypeError(
+        f"{name}={value!r}: it must be a path, as text or as a Path")
+    try: return Path(value).expanduser()
+    except RuntimeError: raise ValueError(
+        f"{name}={value!r}: nobody knows this home folder; write the path in full") from None
