@@ -2,8 +2,6 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from fastprogress import progress_bar
-
 __all__ = ['in_threads']
 
 
@@ -16,7 +14,9 @@ def in_threads(
     "`function` of each item, in order. An interruption does not wait for what has not begun."
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         results = pool.map(function, items)
-        if progress: results = progress_bar(results, total=len(items), leave=False)
+        if progress:
+            from fastprogress import progress_bar  # here: who shows no bar need not wait for it
+            results = progress_bar(results, total=len(items), leave=False)
         try: return list(results)
         except BaseException:
             pool.shutdown(cancel_futures=True)

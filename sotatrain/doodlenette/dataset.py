@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ..core.cache import cache_folder, new_folder
+from ..core.content import CONTENT, MARKER, content_of
 from .objects import (
     cassette_player,
     chain_saw,
@@ -233,9 +234,6 @@ def _grain(size, rng):
 
 # The data set
 
-MARKER = 'doodlenette.json'  # this file tells a folder drawn here from any other
-
-
 def doodlenette(
     path: Path = None,      # folder of the data set; in `cache_folder()` if not given
     n_train: int = 2000,    # number of training pictures, at least one for each class
@@ -301,6 +299,9 @@ def _draw_all(folder, recipe, workers, progress):
     with contextlib.closing(pictures):  # an interrupted generator ends its processes here
         for _ in _bar(pictures, total) if progress else pictures: pass
     _write_noisy_labels(folder, recipe['seed'])
+    # by it, a picture that somebody changes later is noticed
+    content = content_of(folder, sorted(folder.glob('*/*/*')), remember=False)
+    (folder/CONTENT).write_text(content)
     (folder/MARKER).write_text(json.dumps(recipe))
 
 

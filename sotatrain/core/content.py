@@ -1,0 +1,128 @@
+"""What data are, wherever they are: an identity from names and contents of files.
+
+Times and places do not count: a copy on another machine is the same data, and a label that was
+corrected makes other data."""
+import contextlib
+import hashlib
+import json
+import os
+import time
+import unicodedata
+from pathlib import Path
+
+from .cache import cache_folder, write_whole
+from .threads import in_threads
+
+__all__ = ['CONTENT', 'MARKER', 'content_of', 'data_identity', 'file_digests']
+
+# In a folder that was drawn: its recipe, and what `content_of` said when it was finished
+MARKER, CONTENT = 'doodlenette.json', 'content.txt'
+
+
+def data_identity(
+    root: Path,           # a data set's folder
+    files: list,          # its pictures, in any order
+    labels: dict = None,  # from a picture's path to its label, where folders do not decide
+) -> str:                 # 16 hexadecimal digits
+    """The same for the same data, on every machine and at any time.
+
+    It depends on the files' names below `root`, on their bytes, and on `labels`. Drawn data are
+    what their recipe says, as long as nobody touched them: another version of Pillow writes the
+    same picture in other bytes. Raises `OSError` for a file that cannot be read."""
+    root = Path(root)
+    content = content_of(root, files)
+    recipe = _recipe_of(root, content)
+    names = sorted(_names(root, files))
+    parts = [content] if recipe is None else [recipe, names]
+    if labels is not None: parts.append(sorted(_labels(root, labels).items()))
+    return _short_hash(parts)
+
+
+def content_of(
+    root: Path,            # a data set's folder
+    files: list,           # its pictures, in any order
+    remember: bool = True,  # see `file_digests`
+) -> str:                  # 16 hexadecimal digits
+    "What data are by their bytes alone, drawn or not."
+    digests = file_digests(files, remember)
+    return _short_hash(sorted(zip(_names(root, files), digests)))
+
+
+def _recipe_of(root, content):
+    "From what recipe these data were drawn; None for others, and for what was changed since."
+    try: recipe = json.loads((root/MARKER).read_text(encoding='utf-8'))
+    except (OSError, ValueError): return None
+    untouched = _content_when_drawn(root) in (content, None)
+    return recipe if untouched and isinstance(recipe, dict) else None
+
+def _content_when_drawn(root):
+    try: return (root/CONTENT).read_text(encoding='utf-8')
+    except (OSError, ValueError): return None  # drawn by an earlier version
+
+
+def _names(root, files):
+    "Below `root`, composed: a Mac may write an umlaut as two characters."
+    names = (Path(file).relative_to(root).as_posix() for file in files)
+    return [unicodedata.normalize('NFC', name) for name in names]
+
+
+def _labels(root, labels):
+    return dict(zip(_names(root, labels), map(str, labels.values())))
+
+
+def _short_hash(value):
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:16]
+
+
+# --- digests
+
+def file_digests(
+    files: list,            # paths
+    remember: bool = True,  # keep them in the cache folder, so that a second call is quick
+) -> list:                  # of str: 32 hexadecimal digits for each
+    """A digest of each file's bytes.
+
+    What is remembered goes by path, size and time of the last change. Raises `OSError` for a
+    file that cannot be read."""
+    paths = [os.path.abspath(file) for file in files]
+    if not remember: return in_threads(_digest, paths)
+    memory = _memory_of(paths)
+    known = _recall(memory)
+    versions = in_threads(_version, paths)
+    changed = [i for i, path in enumerate(paths) if known.get(path, [None])[0] != versions[i]]
+    digests = in_threads(_digest, [paths[i] for i in changed])
+    new = {paths[i]: [versions[i], digest] for i, digest in zip(changed, digests)}
+    if new: _memorize(memory, known | {p: v for p, v in new.items() if _is_settled(v[0])})
+    return [(new.get(path) or known[path])[1] for path in paths]
+
+
+def _digest(path): return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
+
+def _version(path):
+    "What changes when the file does."
+    stat = os.stat(path)
+    return [stat.st_size, stat.st_mtime_ns]
+
+def _is_settled(version, seconds=2):
+    "A file that has just changed may change again within one tick of the file system's clock."
+    return time.time_ns() - version[1] > seconds * 1e9
+
+
+def _memory_of(paths):
+    "The file that remembers digests of `paths`: one for each folder of data."
+    try: folder = os.path.commonpath(paths)
+    except ValueError: folder = ''  # none, or on several drives
+    name = hashlib.sha256(folder.encode('utf-8', 'surrogateescape')).hexdigest()[:16]
+    return cache_folder()/'digests'/f'{name}.json'
+
+
+def _recall(memory):
+    try: known = json.loads(memory.read_text(encoding='utf-8'))
+    except (OSError, ValueError): return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _memorize(memory, known):
+    # a folder that cannot be written to costs time, no more
+    with contextlib.suppress(OSError): write_whole(memory, json.dumps(known))
