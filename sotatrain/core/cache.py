@@ -16,7 +16,7 @@ except ImportError: fcntl = None  # Windows
 
 __all__ = [
     'DiskFull', 'cache_folder', 'check_writable', 'megabytes', 'new_file', 'new_folder',
-    'remove_drafts', 'reserve', 'write_or_keep', 'write_whole']
+    'remove_drafts', 'remove_folder', 'reserve', 'write_or_keep', 'write_whole']
 
 
 def cache_folder() -> Path:
@@ -208,6 +208,16 @@ def _held(file):
     with open(file, 'w') as lock:
         if fcntl: fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def remove_folder(
+    path: Path,  # it need not exist
+):
+    "Remove a folder; its name is free at once, so nobody finds half of it."
+    away = path.with_name(f'{_prefix(path.name)}{uuid.uuid4().hex}')
+    with contextlib.suppress(OSError):  # another process was faster; Windows has it open
+        path.rename(away)
+        shutil.rmtree(away, ignore_errors=True)
 
 
 def remove_drafts(
