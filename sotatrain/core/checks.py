@@ -175,3 +175,28 @@ def _check_values(name, value, low, high, finite):
     rule = (f'at least {low}' if high is None else f'at most {high}' if low is None else
             f'between {low} and {high}')
     raise ValueError(f"{name} has values from {least:.4g} to {most:.4g}: they must be {rule}")
+
+
+def tensors(kinds='floats', finite=True, **named):
+    """Tensors whose shapes belong together: of each name a pair (tensor, shape), as
+    `half=(half, ('n', 2))`. What one shape calls `n` is `n` in all that follow.
+
+    Values are looked at on the processor only: a GPU would have to be waited for."""
+    sizes = {}
+    for name, (value, shape) in named.items():
+        look = finite and getattr(getattr(value, 'device', None), 'type', '') == 'cpu'
+        tensor(name, value, tuple(sizes.get(n, n) for n in shape), kinds, finite=look)
+        sizes.update((n, size) for n, size in zip(shape, value.shape) if isinstance(n, str))
+
+
+def within(name, value, low, high):
+    "A number from `low` to `high`."
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name}={value!r}: it must be a number")
+    if not low <= value <= high: raise ValueError(
+        f"{name}={value}: it must be between {low} and {high}")
+
+
+def between(low, high):
+    "The rule that a value is a number from `low` to `high`."
+    return lambda name, value: within(name, value, low, high)
