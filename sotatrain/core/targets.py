@@ -19,7 +19,8 @@ from .checks import did_you_mean
 from .split import one_for_each
 from .wording import short
 
-__all__ = ['TargetOf', 'absolute', 'check_vocab', 'encoders', 'labels_for', 'without_tables']
+__all__ = ['TargetOf', 'absolute', 'classes_of', 'encoders', 'files_below', 'labels_for',
+           'one_each', 'without_tables']
 
 
 def absolute(file) -> Path:
@@ -27,6 +28,25 @@ def absolute(file) -> Path:
     try: return Path(os.path.abspath(os.path.expanduser(file)))
     except TypeError: raise TypeError(
         f"files has {short(file)}: give paths of pictures") from None
+
+
+def files_below(
+    files: list,        # paths
+    root: Path = None,  # a folder above all of them; the nearest one if not given
+) -> tuple:             # (full paths, the folder)
+    """Raises `TypeError` for what is no list of paths, `ValueError` for an empty one and for a
+    file that is elsewhere, `FileNotFoundError` for one that does not exist."""
+    if isinstance(files, (str, bytes, os.PathLike)) or not hasattr(files, '__len__'):
+        raise TypeError(f"files={short(files)}: give a list of paths of pictures")
+    if not len(files): raise ValueError("files is empty: give paths of pictures")
+    files = [absolute(file) for file in files]
+    if root is None: root = Path(os.path.commonpath([file.parent for file in files]))
+    for file in files:
+        if not file.is_relative_to(root): raise ValueError(
+            f"{file} is not below root={root}: give a folder above all files, or none")
+        if not file.is_file(): raise FileNotFoundError(
+            f"{file} does not exist, or is a folder: check the name, or leave it out")
+    return files, root
 
 
 # --- labels
@@ -80,15 +100,28 @@ def _asked(function, file):
         "it takes a path and returns a label") from error
 
 
-def check_vocab(files, labels, vocab):
-    "Each label is one of the classes; if not, the error names it and its file."
-    known = set(vocab)
+def one_each(files: list, labels: list) -> dict:
+    "A table of labels. Raises `ValueError` for a file that has two different ones."
+    table = {}
     for file, label in zip(files, labels):
-        try: found = label in known
-        except TypeError: found = False
-        if not found: raise ValueError(
+        if repr(table.setdefault(file, label)) != repr(label): raise ValueError(
+            f"labels gives {table[file]!r} and {label!r} for {file}: give one of them")
+    return table
+
+
+def classes_of(files, labels, vocab, name):
+    """Labels of single classes by their names (`name` is a function), and the classes in order.
+    If `labels` are something else, they come back with no classes.
+
+    Raises `ValueError` for a label that is no class, naming it and its file."""
+    single = [isinstance(label, (str, Integral)) for label in labels]
+    if not all(single): return labels, None
+    labels = [name(label) for label in labels]
+    for file, label in zip(files, labels):
+        if label not in vocab: raise ValueError(
             f"labels gives {label!r} for {file}, which is no class of this data set"
-            f"{did_you_mean(label, vocab)}")
+            f"{did_you_mean(label, vocab)}; for classes of your own give files and splits")
+    return labels, vocab
 
 
 # --- from labels to tensors
