@@ -75,8 +75,8 @@ def load_square(
     return np.asarray(square), width/height
 
 # %% ../nbs/02_presize.ipynb #b2000002
-def open_rgb(source) -> PILImage:
-    "A whole picture from anywhere, upright and in RGB as `load_square` sees it."
+def open_rgb(source: object):
+    "A `PILImage` of a whole picture from anywhere, upright and in RGB as `load_square` sees it."
     image, name = pictures.open_picture(source), pictures.name_of(source)
     with pictures.picture_errors(name): return PILImage(to_rgb(image))
 
@@ -240,7 +240,7 @@ def crop(
 ) -> Tensor:           # n × 3 × size × size, float32 in [0, 1]
     "Look up every pixel of every crop in its stored square, by one bilinear interpolation."
     tensors('uint8', images=(images, ('n', 'side', 'side', 3)))
-    tensors(images=(images[:, 0, 0], ('n', 3)), matrices=(matrices, ('n', 2, 3)))
+    tensors(matrices=(matrices, (len(images), 2, 3)))
     return _look_up(images.permute(0, 3, 1, 2).float(), matrices, size)
 
 def _look_up(pixels, matrices, size):
@@ -293,7 +293,7 @@ def relight(
 ) -> Tensor:
     "Give each picture another brightness and contrast."
     checks.pixels('x', x)
-    tensors(x=(x[:, 0, 0, 0], 'n'), lights=(lights, ('n', 2)))
+    tensors(lights=(lights, (len(x), 2)))
     return _relit(x, lights)
 
 def _relit(x, lights, out=None):
@@ -581,7 +581,7 @@ def _class_of(file): return class_name(parent_label(file))
 # %% ../nbs/02_presize.ipynb #b2000020
 def _from_folders(path, side, on_error, labels):
     "The store of a folder with train/ and val/, and its data set."
-    path = dataset('doodlenette' if path is None else path)
+    path = dataset('doodlenette' if path is None else path, headers=False)
     store = PresizedImages.build(path, side, on_error)
     files = [store.root/file for file in store.files]
     labels = targets.labels_for(files, labels, parent_label)

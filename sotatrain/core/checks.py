@@ -4,9 +4,11 @@ A rule is a function of a name and a value. A dataclass writes it beside the fie
 `size: int = ruled(rule=whole)`, and calls `check_fields(self)` in its `__post_init__`."""
 import dataclasses
 import json
+import os
 from difflib import get_close_matches
 from math import inf
 from numbers import Integral, Number, Real
+from pathlib import Path
 
 
 def whole(name, value, least=1):
@@ -177,6 +179,7 @@ def _check_values(name, value, low, high, finite):
     raise ValueError(f"{name} has values from {least:.4g} to {most:.4g}: they must be {rule}")
 
 
+<<<<<<< HEAD
 def tensors(kinds='floats', low=None, **named):
     """Tensors whose shapes belong together: of each name a pair (tensor, shape), as
     `half=(half, ('n', 2))`. What one shape calls `n` is `n` in all that follow.
@@ -218,3 +221,17 @@ def pixels(name, value):
     if low < -near or high > 1 + near: raise ValueError(
         f"{name} has values from {low:.4g} to {high:.4g}: they must be between 0 and 1; divide "
         "bytes by 255, and undo a Normalize")
+=======
+# Paths
+
+def as_path(name, value):
+    """`value` as a `Path`, with the home folder in place of `~`.
+
+    Raises `TypeError` for what is neither text nor a path, `ValueError` for a user's home that
+    is unknown."""
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value): raise TypeError(
+        f"{name}={value!r}: it must be a path, as text or as a Path")
+    try: return Path(value).expanduser()
+    except RuntimeError: raise ValueError(
+        f"{name}={value!r}: nobody knows this home folder; write the path in full") from None
+>>>>>>> b79b887 (One guard for every folder of data: image_files and class_names find what was checked, and a leak is found however paths are written)

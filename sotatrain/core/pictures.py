@@ -5,15 +5,17 @@ and a data set must not."""
 import contextlib
 import io
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .threads import in_threads
 from .wording import short
 
-__all__ = ['SUFFIXES', 'has_picture_name', 'check_picture', 'lazy_picture', 'open_picture',
-           'picture_errors', 'upright']
+__all__ = ['SUFFIXES', 'has_picture_name', 'check_picture', 'check_pictures', 'lazy_picture',
+           'open_picture', 'picture_errors', 'upright']
 
 SUFFIXES = frozenset('''.jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff
                         .ppm .pgm .pbm .pnm .tga .jp2'''.split())
@@ -33,6 +35,28 @@ def check_picture(
 
     Raises what `picture_errors` raises."""
     with picture_errors(file), Image.open(file): pass
+
+
+_SOUND = set()  # versions of files whose headers were read by this process
+
+def check_pictures(
+    files: list,  # paths
+):
+    """Open the headers of many files; those that were sound, again only once they changed.
+
+    Raises what `check_picture` raises, for the first one that is not sound."""
+    new = {file: version for file in files if (version := _version(file)) not in _SOUND}
+    with warnings.catch_warnings():
+        # of large pictures, which are no attack here
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        in_threads(check_picture, list(new))
+    _SOUND.update(new.values())
+
+
+def _version(file):
+    "What changes when a file does. Raises what `picture_errors` raises."
+    with picture_errors(file): stat = os.stat(file)
+    return os.path.abspath(file), stat.st_size, stat.st_mtime_ns
 
 
 def lazy_picture(
