@@ -76,7 +76,7 @@ def load_square(
 
 # %% ../nbs/02_presize.ipynb #b2000002
 def open_rgb(source: object):
-    "A `PILImage` of a whole picture from anywhere, upright and in RGB as `load_square` sees it."
+    "A whole picture from anywhere as a `PILImage`, upright and in RGB."
     image, name = pictures.open_picture(source), pictures.name_of(source)
     with pictures.picture_errors(name): return PILImage(to_rgb(image))
 

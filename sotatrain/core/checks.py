@@ -179,7 +179,6 @@ def _check_values(name, value, low, high, finite):
     raise ValueError(f"{name} has values from {least:.4g} to {most:.4g}: they must be {rule}")
 
 
-<<<<<<< HEAD
 def tensors(kinds='floats', low=None, **named):
     """Tensors whose shapes belong together: of each name a pair (tensor, shape), as
     `half=(half, ('n', 2))`. What one shape calls `n` is `n` in all that follow.
@@ -221,7 +220,7 @@ def pixels(name, value):
     if low < -near or high > 1 + near: raise ValueError(
         f"{name} has values from {low:.4g} to {high:.4g}: they must be between 0 and 1; divide "
         "bytes by 255, and undo a Normalize")
-=======
+
 # Paths
 
 def as_path(name, value):
@@ -234,4 +233,3 @@ def as_path(name, value):
     try: return Path(value).expanduser()
     except RuntimeError: raise ValueError(
         f"{name}={value!r}: nobody knows this home folder; write the path in full") from None
->>>>>>> b79b887 (One guard for every folder of data: image_files and class_names find what was checked, and a leak is found however paths are written)
