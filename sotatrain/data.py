@@ -227,8 +227,8 @@ def presizing_block(
         get_items=image_files,
         get_y=partial(_class_of, get_y=get_y, classes=classes),
         splitter=splitter,
-        item_tfms=Resize(presize),
-        batch_tfms=aug_transforms(size=size, min_scale=0.75))
+        item_tfms=Resize(int(presize)),  # no number of NumPy: fastai takes it for a pair
+        batch_tfms=aug_transforms(size=int(size), min_scale=0.75))
 
 # %% ../nbs/01_data.ipynb #9c0e4d57
 def _too_few(bs, n):

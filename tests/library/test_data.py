@@ -3,9 +3,14 @@ import shutil
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fastai.vision.all import Learner, RandomSplitter, accuracy, get_image_files
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from sotatrain import data, settings
@@ -235,3 +240,250 @@ def test_doodlenette_comes_with_a_table_of_its_own(tiny):
         wrong = [f for f in files if labels[f] != f.parent.name]
         assert len(wrong) == round(40*percent/100)
         assert not [f for f in wrong if 'val' in f.parts]
+
+
+# --- one guard at every entrance
+
+def make_data(root, names):
+    "A file for each of `names` below `root`; those whose suffix is of a picture are pictures."
+    for i, name in enumerate(names):
+        (root/name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith('/'): (root/name).mkdir()
+        elif name.endswith('.txt'): (root/name).write_text('hello')
+        else: Image.new('RGB', (9, 6 + i)).save(root/name, 'png')
+    return root
+
+SOUND = ['train/a/1.png', 'train/b/1.png', 'val/a/2.png', 'val/b/2.png']
+SPOILT = [
+    (['train/labels.txt'], 'labels.txt is a file'),
+    (['train/c/'], 'c is in .*train but not in .*val'),
+    (['train/c/', 'val/c/'], 'c is empty'),
+    (['train/a/more/3.png'], 'more is not a picture but a folder'),
+    (['train/a/notes.txt'], 'notes.txt is not a picture by its name'),
+    (['train/a/no suffix'], 'no suffix is not a picture by its name'),
+    (['val/c/3.png'], 'c is in .*val but not in .*train'),
+    (['train/church/1', 'val/church/1', f'train/{CHURCH}/1', f'val/{CHURCH}/1'],
+     'church and .*n03028079 both mean|n03028079 and .*church both mean')]
+
+@pytest.mark.parametrize('more,says', SPOILT)
+@pytest.mark.parametrize('enter', [
+    check_dataset, dataset, image_files, lambda path: datablock_dls(path, 8, 2, workers=0)])
+def test_every_entrance_refuses_the_same_folders(tmp_path, more, says, enter):
+    make_data(tmp_path, SOUND + more)
+    with pytest.raises(ValueError, match=says): enter(tmp_path)
+
+
+def test_every_entrance_refuses_a_single_class_and_a_missing_split(tmp_path):
+    make_data(tmp_path, SOUND[::2])
+    for enter in (check_dataset, dataset, image_files, class_names):
+        with pytest.raises(ValueError, match='one class, a: a classifier needs two'):
+            enter(tmp_path)
+        with pytest.raises(FileNotFoundError, match=r'has no folder train/'):
+            enter(tmp_path/'train')
+
+
+def test_what_the_machine_says_about_names_does_not_matter(tmp_path, monkeypatch):
+    import mimetypes
+    monkeypatch.setattr(mimetypes, 'types_map', {})
+    make_data(tmp_path, [*SOUND, 'train/a/x.webp', 'train/a/X.PNG', 'train/a/.hidden.png'])
+    names = [f.name for f in image_files(check_dataset(tmp_path))]
+    assert names == ['1.png', 'X.PNG', 'x.webp', '1.png', '2.png', '2.png']
+
+
+def test_a_name_of_a_picture_does_not_make_one(tmp_path):
+    make_data(tmp_path, SOUND)
+    (tmp_path/'val/a/2.png').write_text('hello')
+    assert len(image_files(tmp_path)) == 4
+    assert check_dataset(tmp_path, headers=False) == tmp_path
+    for enter in (check_dataset, dataset, lambda path: datablock_dls(path, 8, 2, workers=0)):
+        with pytest.raises(ValueError, match=r'val.a.2.png is not a picture'): enter(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    make_data(tmp_path, SOUND)
+    (tmp_path/'train/a/link.png').symlink_to(tmp_path/'nowhere.png')
+    with pytest.raises(ValueError, match='link.png is not a picture but .*leads nowhere'):
+        check_dataset(tmp_path)
+
+
+def test_headers_are_read_again_once_they_changed(tmp_path, monkeypatch):
+    from sotatrain.core import pictures
+    read, check = [], pictures.check_picture
+    monkeypatch.setattr(pictures, 'check_picture', lambda f: read.append(f.name) or check(f))
+    make_data(tmp_path, SOUND)
+    for _ in range(2): check_dataset(tmp_path)
+    assert len(read) == 4
+    (tmp_path/'train/b/1.png').write_text('hello')
+    with pytest.raises(ValueError, match=r'b.1.png is not'): check_dataset(tmp_path)
+    assert len(read) == 5
+
+
+def test_a_picture_of_too_many_pixels_is_named(tmp_path, monkeypatch):
+    make_data(tmp_path, SOUND)
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 36)  # 9 × 9 is more than twice that
+    with pytest.raises(ValueError, match=r'b.2.png has more .*MAX_IMAGE_PIXELS'):
+        dataset(tmp_path)
+
+
+NAMES = st.sampled_from(['a', 'b', 'ä ö', 'n03028079', 'church', '.hidden', 'x.y'])
+FILES = st.sampled_from(
+    ['1.png', 'Ü 2.PNG', 'a.b.jpg', 'no suffix', '.hidden.png', 'Thumbs.db', 'x.txt',
+     'deep/1.png', ''])
+TREES = st.sets(st.tuples(st.sampled_from(['train', 'val', 'test']), NAMES, FILES), max_size=12)
+
+@given(TREES, st.booleans())
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_any_small_tree_is_sound_or_an_error_that_names_what_is_not(tmp_path_factory, tree, both):
+    root = tmp_path_factory.mktemp('tree')
+    if both: tree = {(split, *rest) for _, *rest in tree for split in SPLITS}
+    for split, name, file in tree:
+        folder = root/split/name
+        folder.mkdir(parents=True, exist_ok=True)
+        if file.endswith('.txt'): (folder/file).write_text('hello')
+        elif file:
+            (folder/file).parent.mkdir(exist_ok=True)
+            Image.new('RGB', (3, 2)).save(folder/file, 'png')
+    try: assert check_dataset(root) == dataset(root) == root
+    except (ValueError, FileNotFoundError) as error:
+        assert str(root) in str(error) or 'class ' in str(error)
+        return
+    names, files = class_names(root), image_files(root)
+    assert len(names) == len(set(names)) >= 2
+    for split in SPLITS:
+        of_split = [f for f in files if f.parts[-3] == split]
+        assert [*dict.fromkeys(class_name(f.parent.name) for f in of_split)] == names
+    expected = {root/split/name/file for split, name, file in tree
+                if split != 'test' and file and file != 'Thumbs.db'
+                and not name.startswith('.') and not file.startswith('.')}
+    assert set(files) == expected
+
+
+# --- arguments
+
+@pytest.mark.parametrize('source', [None, 34, 3.5, [], b'x', ''])
+def test_what_is_no_name_of_data_is_refused(source):
+    for enter in (dataset, check_dataset, image_files, class_names, noisy_labels):
+        with pytest.raises(TypeError, match='it must be a path'): enter(source)
+
+
+@pytest.mark.parametrize('source', ['x'*300, 'doodlenette-20', 'a\0b', 'doodlenette-1-x'])
+def test_odd_names_are_no_data_sets(source):
+    with pytest.raises(FileNotFoundError, match='no data set'): dataset(source)
+
+
+def test_a_path_is_always_a_folder_and_home_is_known(tmp_path, monkeypatch):
+    make_data(tmp_path/'doodlenette', SOUND)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert dataset(Path('doodlenette')) == dataset('~/doodlenette') == tmp_path/'doodlenette'
+    assert len(image_files('~/doodlenette')) == 4 and class_names('doodlenette') == ['a', 'b']
+    assert len(datablock_dls('~/doodlenette', 8, 2, workers=0).train_ds) == 2
+    with pytest.raises(ValueError, match='home folder'): dataset('~nobody_of_this_name/x')
+
+
+@pytest.mark.parametrize('size', [[160], None, '160', 161])
+def test_any_other_size_of_imagenette_is_refused(size):
+    with pytest.raises(ValueError, match='Imagenette comes in sizes'): imagenette(size)
+
+
+@pytest.mark.parametrize('wrong', [
+    dict(size=(32, 48)), dict(size='32'), dict(size=32.), dict(size=0), dict(size=None),
+    dict(bs=0), dict(bs=-1), dict(bs=None), dict(presize='64'), dict(presize=0),
+    dict(workers=-1), dict(workers=1.5)])
+def test_impossible_numbers_are_refused_by_name(tiny, wrong):
+    (name, value), = wrong.items()
+    with pytest.raises((TypeError, ValueError), match=f'{name}=.*: it must be'):
+        datablock_dls(tiny, **{**dict(size=32, bs=8, workers=0), **wrong})
+
+
+def test_numbers_of_numpy_are_numbers(tiny):
+    dls = datablock_dls(tiny, np.int64(32), np.int32(8), presize=np.int64(40), workers=0)
+    assert dls.one_batch()[0].shape == (8, 3, 32, 32)
+
+
+def test_a_batch_that_nothing_can_fill_is_refused(tiny):
+    assert len(datablock_dls(tiny, 8, 40, workers=0).train) == 1
+    with pytest.raises(ValueError, match='bs=41 is more than the 40 training pictures'):
+        datablock_dls(tiny, 8, 41, workers=0)
+
+
+@pytest.mark.parametrize('label', [0, None, 'no class', ['church']])
+def test_a_label_that_is_no_class_is_refused_with_the_files_name(tiny, label):
+    block = presizing_block(tiny, 16, 8, get_y=lambda file: label)
+    with pytest.raises(ValueError, match=r'JPEG has the label .*which is no class'):
+        block.datasets(tiny).train[0]
+
+
+# --- leaks, however items are written
+
+class Stage:
+    "Data with items, as fastai's have them."
+    def __init__(self, train, valid):
+        self.train, self.valid = (type('Part', (), dict(items=i)) for i in (train, valid))
+
+
+def test_a_leak_is_found_however_a_path_is_written(tmp_path, monkeypatch):
+    make_data(tmp_path/'data', SOUND)
+    (tmp_path/'link').symlink_to(tmp_path/'data')
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path/'data/train/a/1.png'
+    for other in (str(file), Path('data/train/a/1.png'), 'data/train/../train/a/1.png',
+                  tmp_path/'link/train/a/1.png'):
+        with pytest.raises(ValueError, match=r'1 validation pictures are trained on.*a.1.png'):
+            check_no_leak(Stage([file], []), Stage([], [other]))
+    check_no_leak(Stage([file], [tmp_path/'data/val/a/2.png']), content=True)
+
+
+def test_rows_of_a_table_are_compared_by_the_pictures_they_name():
+    def stage(*valid):
+        table = pd.DataFrame(dict(fname=['1.png', '2.png', '3.png'], label=['a', 'b', 'a'],
+                                  is_valid=[name in valid for name in '123']))
+        return Stage(table[~table.is_valid], table[table.is_valid])
+    check_no_leak(stage('1'), stage('1'))
+    with pytest.raises(ValueError, match='2 validation pictures are trained on'):
+        check_no_leak(stage('1'), stage('2'))
+
+
+def test_rows_without_names_and_arrays_are_compared_by_their_values():
+    check_no_leak(Stage([('x1', 'a', False)], [('x2', 'a', True)]))
+    with pytest.raises(ValueError, match='1 validation'):
+        check_no_leak(Stage([('x1', 'a', False)], [('x1', 'a', True)]))
+    one, two = np.zeros((2, 2)), np.ones((2, 2))
+    check_no_leak(Stage([one], [two]), Stage([torch.zeros(3)], [torch.ones(3)]))
+    for image in (one, torch.zeros(3), Image.new('L', (2, 2))):
+        with pytest.raises(ValueError, match='1 validation'):
+            check_no_leak(Stage([image], [image]))
+
+
+def test_copies_under_other_names_are_found_by_their_content(copy):
+    stage = datablock_dls(copy, 32, 8, workers=0)
+    check_no_leak(stage, content=True)
+    file = sorted((copy/'val'/CHURCH).iterdir())[0]
+    shutil.copy(file, copy/'train'/CHURCH/'another name.jpg')
+    stage = datablock_dls(copy, 32, 8, workers=0)
+    check_no_leak(stage)
+    with pytest.raises(ValueError, match=rf'1 validation .*{file.name}.*another name.jpg'):
+        check_no_leak(stage, content=True)
+
+
+@pytest.mark.parametrize('stages,says', [
+    ([], 'needs DataLoaders'),
+    ([[1, 2]], 'has no train.items'),
+    ([None], 'None has no train.items'),
+    ([Stage([{}], [])], 'cannot be compared')])
+def test_what_cannot_be_compared_is_refused(stages, says):
+    with pytest.raises(TypeError, match=says): check_no_leak(*stages)
+
+
+def test_what_names_no_file_has_no_content_to_compare():
+    with pytest.raises(TypeError, match='names no file'):
+        check_no_leak(Stage([('x', 1)], [('y', 2)]), content=True)
+
+
+@pytest.mark.parametrize('table', [
+    b'', b'path,noisy_labels_1\n', b'a,b\n1,2\n', b'\xff\xfe\n',
+    b'path,noisy_labels_1\ntrain/a/1.png\n'])
+def test_a_damaged_table_of_labels_is_named(tmp_path, table):
+    (tmp_path/'noisy_x.csv').write_bytes(table)
+    with pytest.raises(ValueError, match='noisy_x.csv is no table of labels'):
+        noisy_labels(tmp_path, 1)
