@@ -454,12 +454,12 @@ class PresizedDL(TfmdDL):
         rows: Tensor = None,           # places in the store; those of the files if not given
         **kwargs):                     # more for `TfmdDL`
         loading.check_loading(size, bs, seed, Augment=augment, PresizedImages=store)
-        self.store, self.size, self.seed = store, size, seed
-        self.augment = augment or Augment()
+        self.store, self.size, self.seed, self.augment = store, size, seed, augment or Augment()
         self.rows = store.rows(getattr(dataset, 'items', [])) if rows is None else rows
         self.generator = self._targets = None
         # here fastai may take a first batch, to set up its transforms: it needs what is above
         super().__init__(dataset, bs=int(bs), **loading.NeverRuns.instead(kwargs))
+        self.after_item, self.before_batch = map(loading.NeverRuns, loading.NeverRuns.EVENTS)
         if seed is not None: self._start(int(seed))
 
 # %% ../nbs/02_presize.ipynb #2f55c4e2
