@@ -46,7 +46,8 @@ def test_a_batch_larger_than_the_training_set_is_refused(tiny):
 
 @pytest.mark.parametrize('bad', [
     dict(size=(32, 48)), dict(size='32'), dict(size=32.), dict(bs=0), dict(bs=-1),
-    dict(bs=None), dict(seed=-1), dict(tfms=[1]), dict(presize=0), dict(device='gpu'), dict(splits=.2),
+    dict(bs=None), dict(seed=-1), dict(tfms=[1]), dict(presize=0),
+    dict(device='gpu'), dict(splits=.2),
     dict(labels=lambda f: 'nowhere'), dict(labels=lambda f: 0), dict(labels=lambda f: ''),
 ])
 def test_arguments_are_checked_at_the_door(tiny, bad):
