@@ -180,6 +180,48 @@ def _check_values(name, value, low, high, finite):
     raise ValueError(f"{name} has values from {least:.4g} to {most:.4g}: they must be {rule}")
 
 
+def tensors(kinds='floats', low=None, **named):
+    """Tensors whose shapes belong together: of each name a pair (tensor, shape), as
+    `half=(half, ('n', 2))`. What one shape calls `n` is `n` in all that follow.
+
+    Values must be finite, and not below `low`. They are looked at on the processor only: a GPU
+    would have to be waited for."""
+    sizes = {}
+    for name, (value, shape) in named.items():
+        here = getattr(getattr(value, 'device', None), 'type', '') == 'cpu'
+        limits = dict(low=low, finite=True) if here else {}
+        tensor(name, value, tuple(sizes.get(n, n) for n in shape), kinds, **limits)
+        sizes.update((n, size) for n, size in zip(shape, value.shape) if isinstance(n, str))
+
+
+def within(name, value, low, high):
+    "A number from `low` to `high`."
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name}={value!r}: it must be a number")
+    if not low <= value <= high: raise ValueError(
+        f"{name}={value}: it must be between {low} and {high}")
+
+
+def between(low, high):
+    "The rule that a value is a number from `low` to `high`."
+    return lambda name, value: within(name, value, low, high)
+
+
+def chance(name, value):
+    "A probability: a number from 0 to 1, or a truth value."
+    within(name, float(value) if isinstance(value, bool) else value, 0, 1)
+
+
+def pixels(name, value):
+    "A batch of pictures as a network sees them: n × 3 × height × width, from 0 to 1."
+    tensor(name, value, ('n', 3, 'height', 'width'), 'floats', finite=True)
+    if not value.numel(): return
+    low, high = value.min().item(), value.max().item()
+    near = .01  # what bfloat16 rounds
+    if low < -near or high > 1 + near: raise ValueError(
+        f"{name} has values from {low:.4g} to {high:.4g}: they must be between 0 and 1; divide "
+        "bytes by 255, and undo a Normalize")
+
 # Paths
 
 def as_path(name, value):

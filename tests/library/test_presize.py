@@ -25,6 +25,7 @@ from fastai.vision.all import (
 from PIL import Image
 
 from sotatrain import presize
+from sotatrain.core.antialias import averaged_crops, block_sizes
 from sotatrain.data import CLASSES, class_name, datablock_dls, image_files, noisy_labels
 from sotatrain.presize import *
 
@@ -170,7 +171,8 @@ def test_a_broken_picture_is_skipped_and_listed(copy):
     dict(side=32.5),
 ])
 def test_bad_arguments(tiny, bad):
-    with pytest.raises(ValueError, match=next(iter(bad))): PresizedImages.build(tiny, **bad)
+    with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
+        PresizedImages.build(tiny, **bad)
 
 
 def damage_cut(folder):
@@ -388,7 +390,12 @@ def test_crops_in_parts_are_the_crops_of_the_whole():
     given = Squares(images, some, aspects)
     plain = Augment(light=0)
     matrices = plain.matrices(aspects, seeded())
-    assert torch.equal(plain(given, 20, seeded()), crop(images[some], matrices, 20).clamp(0, 1))
+    whole = images[some].permute(0, 3, 1, 2).float()
+    blocks = block_sizes(matrices, 300, 20)
+    expected = averaged_crops(presize._look_up, whole, matrices, blocks, 20)
+    assert torch.allclose(plain(given, 20, seeded()), expected.clamp(0, 1), atol=1e-6)
+    fine = crop(images[some], matrices, 200).clamp(0, 1)
+    assert torch.equal(plain(given, 200, seeded()), fine)  # less than two pixels become one
     one_by_one = [centre_crop(Squares(images, some[[i]], aspects[[i]]), 20) for i in range(20)]
     assert torch.allclose(centre_crop(given, 20), torch.cat(one_by_one), atol=1e-6)
 

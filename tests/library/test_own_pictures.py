@@ -1,0 +1,95 @@
+"""Pictures from anywhere: their split, their labels, and the checks of a loader's arguments."""
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from fastai.vision.all import Learner, PILImage
+from PIL import Image
+
+from sotatrain.core.split import random_split
+from sotatrain.data import image_files
+from sotatrain.presize import *
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
+
+
+def test_groups_stay_on_one_side_and_labels_keep_their_share():
+    groups = [i // 3 for i in range(300)]
+    train, val = random_split(300, .2, groups=groups)
+    assert not {groups[i] for i in train} & {groups[i] for i in val} and len(val) == 60
+    labels = ['a']*80 + ['b']*20
+    assert sum(labels[i] == 'b' for i in random_split(100, labels=labels)[1]) == 4
+    assert random_split(100, seed=1) == random_split(100, seed=1) != random_split(100, seed=2)
+
+
+@pytest.mark.parametrize('label,c,shape', [
+    (lambda f: f.parent.name, 10, (8,)),
+    (lambda f: ['x', f.parent.name], 11, (8, 11)),
+    (lambda f: len(f.name) / 2, 1, (8,)),
+    (lambda f: [.5, 1.], 2, (8, 2)),
+])
+def test_labels_of_every_kind(tiny, label, c, shape):
+    dls = get_dls(24, 8, presize=32, files=image_files(tiny), labels=label)
+    assert dls.c == c and dls.one_batch()[1].shape == shape
+    assert len(dls.train_ds) + len(dls.valid_ds) == 60
+
+
+def test_a_batch_larger_than_the_training_set_is_refused(tiny):
+    with pytest.raises(ValueError, match='bs=41 is more than the 40 training pictures'):
+        get_dls(24, 41, tiny)
+
+
+@pytest.mark.parametrize('bad', [
+    dict(size=(32, 48)), dict(size='32'), dict(size=32.), dict(bs=0), dict(bs=-1),
+    dict(bs=None), dict(seed=-1), dict(tfms=[1]), dict(presize=0),
+    dict(device='gpu'), dict(splits=.2),
+    dict(labels=lambda f: 'nowhere'), dict(labels=lambda f: 0), dict(labels=lambda f: ''),
+])
+def test_arguments_are_checked_at_the_door(tiny, bad):
+    with pytest.raises((TypeError, ValueError), match=':'):
+        get_dls(**dict(size=24, bs=8, path=tiny, presize=32) | bad)
+
+
+@pytest.mark.parametrize('bad', [
+    dict(min_scale=-1), dict(light=50), dict(flip=3), dict(flip='x'), dict(max_ratio=.5),
+    dict(max_angle=float('nan')), dict(min_scale=0),
+])
+def test_augment_is_checked_when_it_is_made(bad):
+    with pytest.raises((TypeError, ValueError), match=next(iter(bad))): Augment(**bad)
+
+
+def test_transforms_that_never_run_are_refused(tiny):
+    dls = get_dls(24, 8, tiny, presize=32, seed=np.int64(0))
+    for event in ('after_item', 'before_batch'):
+        with pytest.raises(ValueError, match=f'{event}.* never runs'):
+            dls.add_tfms([lambda x: x], event)
+
+
+def test_copies_and_pickles_have_their_pictures(tiny):
+    dls = get_dls(24, 8, tiny, presize=32, seed=0)
+    again = copy.deepcopy(Learner(dls, torch.nn.Flatten())).dls
+    for other in (again, pickle.loads(pickle.dumps(dls))):
+        assert torch.equal(other.valid.one_batch()[0], dls.valid.one_batch()[0])
+        assert other.one_batch()[0].shape == (8, 3, 24, 24)
+
+
+@pytest.mark.parametrize('mode', ['RGBA', 'I;16', 'CMYK', 'L', 'F', 'P'])
+def test_one_way_from_any_source_to_rgb(tmp_path, mode):
+    gray = np.random.default_rng(0).integers(0, 255, (20, 30), dtype=np.uint8)
+    image = Image.fromarray(gray).convert('RGB')
+    if mode == 'F': image = Image.fromarray(gray.astype(np.float32) / 255)
+    elif mode == 'I;16': image = Image.fromarray(gray.astype(np.uint16))
+    elif mode == 'RGBA': image.putalpha(Image.fromarray(gray))
+    else: image = image.convert(mode)
+    file = tmp_path/'a.tif'
+    image.save(file)
+    square, _ = load_square(file, 16)
+    for source in (file.read_bytes(), Image.open(file), image, open_rgb(file)):
+        assert np.abs(load_square(source, 16)[0].astype(int) - square).max() <= 1
+    if mode == 'I;16': assert square.max() == 0  # 255 of 65,535 is dark
+    assert isinstance(open_rgb(file), PILImage)
