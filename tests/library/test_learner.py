@@ -10,6 +10,7 @@ import torch
 from fastai.vision.all import (
     SGD,
     Callback,
+    CancelBatchException,
     CancelFitException,
     CrossEntropyLossFlat,
     DataLoader,
@@ -21,6 +22,7 @@ from fastai.vision.all import (
 )
 
 from sotatrain import learner
+from sotatrain.core.forward import call_network
 from sotatrain.learner import *
 from sotatrain.presize import get_dls
 from tests.networks import Net, Refuses
@@ -97,6 +99,11 @@ def test_same_seed_same_weights(dls):
 
 # --- bfloat16
 
+def call(learn):
+    "What the network puts out for a batch, called as the learner calls it."
+    return call_network(learn, learn.dls.one_batch()[0])
+
+
 def dtypes_inside(model):
     "A list to which each pass through the model's first layer adds the type of what comes out."
     seen = []
@@ -105,48 +112,97 @@ def dtypes_inside(model):
 
 
 def test_bfloat16_inside_float32_outside(dls, with_bf16):
-    model = make_learner(dls, Net, seed=0).model
-    inside = dtypes_inside(model)
-    xb = dls.one_batch()[0]
-    assert model(xb).dtype == torch.float32 and inside == [torch.bfloat16]
+    learn = make_learner(dls, Net, seed=0)
+    inside = dtypes_inside(learn.model)
+    assert call(learn).dtype == torch.float32 and inside == [torch.bfloat16]
     assert not torch.is_autocast_enabled('cpu')
 
 
+def test_training_validation_and_prediction_use_bfloat16(dls, with_bf16, tmp_path):
+    learn = make_learner(dls, Net, seed=0)
+    inside = dtypes_inside(learn.model)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+        learn.get_preds()
+    assert len(inside) >= 3*len(dls.valid) and {*inside} == {torch.bfloat16}
+    learn.export(tmp_path/'model.pkl')
+    again = load_learner(tmp_path/'model.pkl')
+    inside = dtypes_inside(again.model)
+    with again.no_bar(): again.get_preds(dl=again.dls.test_dl(dls.valid.items))
+    assert {*inside} == {torch.bfloat16}
+
+
+def test_only_the_network_computes_in_bfloat16(dls, with_bf16):
+    seen = []
+    class Look(Callback):
+        order = 5
+        def look(self): seen.append((torch.is_autocast_enabled('cpu'), self.model is model))
+        before_batch = after_pred = after_loss = after_backward = look
+    learn = make_learner(dls, Net, seed=0, cbs=Look())
+    model = learn.model
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    assert {*seen} == {(False, True)}
+
+
 def test_without_bf16_everything_is_float32(dls, with_bf16):
-    model = make_learner(dls, Net, bf16=False).model
-    inside = dtypes_inside(model)
-    model(dls.one_batch()[0])
+    learn = make_learner(dls, Net, bf16=False)
+    inside = dtypes_inside(learn.model)
+    call(learn)
     assert inside == [torch.float32]
 
 
 def test_an_outer_autocast_stays_at_work_where_there_is_no_bf16(dls, monkeypatch):
     monkeypatch.setattr(learner, 'has_bf16', lambda device: False)
-    model = make_learner(dls, Net).model
-    inside = dtypes_inside(model)
-    with torch.autocast('cpu', torch.float16): model(dls.one_batch()[0])
+    learn = make_learner(dls, Net)
+    inside = dtypes_inside(learn.model)
+    with torch.autocast('cpu', torch.float16): call(learn)
     assert inside == [torch.float16]
 
 
-def test_an_error_in_the_network_leaves_autocast_off(dls, with_bf16):
-    learn = make_learner(dls, Refuses)
-    with pytest.raises(RuntimeError, match='no'): learn.model(dls.one_batch()[0])
-    assert not torch.is_autocast_enabled('cpu')
+@pytest.mark.parametrize('error', [KeyboardInterrupt, RuntimeError, CancelFitException])
+@pytest.mark.parametrize('use', ['fit', 'validate', 'get_preds', 'lr_find'])
+def test_what_ends_the_network_early_leaves_everything_as_it_was(
+        dls, with_bf16, tmp_path, error, use):
+    learn = make_learner(dls, Net, path=tmp_path)
+    def fail(*_): raise error
+    model, handle = learn.model, learn.model[0].register_forward_hook(fail)
+    args = dict(fit=(1,)).get(use, ())
+    with learn.no_bar(), learn.no_logging(), suppress(error): getattr(learn, use)(*args)
+    assert learn.model is model and not torch.is_autocast_enabled('cpu')
+    assert not torch.overrides._get_current_function_mode_stack()
+    handle.remove()
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
 
 
-def test_an_interruption_in_the_network_leaves_autocast_off(dls, with_bf16):
+def test_a_batch_that_a_late_callback_skips_leaves_the_network_in_its_place(dls):
+    class Skip(Callback):
+        order = 2000
+        def before_batch(self): raise CancelBatchException
+    learn = make_learner(dls, Net, cbs=Skip())
+    model = learn.model
+    with learn.no_bar(): learn.validate()
+    assert learn.model is model
+
+
+def test_after_an_interruption_in_the_last_instant_before_a_batch_training_goes_on(dls):
     learn = make_learner(dls, Net)
-    learn.model[0].register_forward_hook(lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt): learn.model(dls.one_batch()[0])
-    assert not torch.is_autocast_enabled('cpu')
+    model = learn.model
+    learn.xb = dls.one_batch()[:1]
+    learn('before_batch')  # and no call
+    assert learn.model is not model and next(learn.model.parameters()).shape
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    assert learn.model is model
 
 
-def test_a_copy_of_a_model_uses_its_own_weights(dls, with_bf16):
-    model, xb = make_learner(dls, Net, seed=0).model.eval(), dls.one_batch()[0]
-    for twin in (deepcopy(model), pickle.loads(pickle.dumps(model))):
-        before = model(xb)
-        assert torch.equal(twin(xb), before)
-        with torch.no_grad(): twin[-1].bias += 1
-        assert torch.equal(model(xb), before) and not torch.equal(twin(xb), before)
+def test_a_copy_of_a_learner_uses_its_own_weights(dls, with_bf16):
+    learn, xb = make_learner(dls, Net, seed=0), dls.one_batch()[0]
+    learn.model.eval()
+    for twin in (deepcopy(learn), pickle.loads(pickle.dumps(learn))):
+        before = call_network(learn, xb)
+        assert torch.equal(call_network(twin, xb), before)
+        with torch.no_grad(): twin.model[-1].bias += 1
+        assert torch.equal(call_network(learn, xb), before)
+        assert not torch.equal(call_network(twin, xb), before)
 
 
 @pytest.mark.parametrize('device', ['cpu', 'meta'])
