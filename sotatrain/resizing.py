@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from fastai.vision.all import *
 
 from .core.checks import check_fields, choice, number, optional, positive, ruled, whole
+from .core.guard import check_batches
 from .core.watch import Watch
 from .data import check_no_leak
 from .learner import saved_gigabytes
@@ -98,6 +99,7 @@ def _with_data(stages, get_dls, model, gigabytes):
     stages = [_with_batch_size(stage, model, gigabytes) for stage in stages]
     data = [get_dls(stage.size, stage.bs) for stage in stages]
     for stage, dls in zip(stages, data):
+        check_batches(dls.train, f'a stage of {stage.size} px')
         for dl in (dls.train, dls.valid):
             if isinstance(dl, PresizedDL): _check_size(dl, stage.size)
     check_no_leak(*data)
@@ -117,6 +119,8 @@ def fit_progressive(
 ) -> pd.DataFrame:            # epochs: stage, size, losses, metrics, seconds, images_per_second
     """Train stage after stage; the result is `learn.history` too, also after an interruption.
 
+    Afterwards, `learn.dls` are the data of the last stage that was begun.
+
     Raises `ValueError` before anything is trained: without stages, for a size that the data
     cannot give, and if a validation picture of one stage is trained on in any."""
     pairs = _with_data(stages, get_dls, learn.model, gigabytes)
@@ -124,8 +128,8 @@ def fit_progressive(
     try:
         for place, (stage, dls) in enumerate(pairs):
             watch.stage = place
-            with _replaced(learn, 'dls', dls):
-                SCHEDULES[stage.schedule](learn, stage.epochs, stage.lr, cbs=[watch, *L(cbs)])
+            learn.dls = dls
+            SCHEDULES[stage.schedule](learn, stage.epochs, stage.lr, cbs=[watch, *L(cbs)])
     finally: learn.history = pd.DataFrame(watch.epochs)
     return learn.history
 

@@ -18,7 +18,7 @@ class Guard(Callback):
     def __init__(self, n_out=None):
         self.n_out = n_out  # what a row of the network's output has; not checked if not given
 
-    def before_fit(self): check_batches(self.dls.train)
+    def before_train(self): check_batches(self.dls.train)
     def after_pred(self): check_output(self.pred, self.n_out)
 
 

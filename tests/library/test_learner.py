@@ -10,7 +10,6 @@ import torch
 from fastai.vision.all import (
     SGD,
     Callback,
-    CancelBatchException,
     CancelFitException,
     CrossEntropyLossFlat,
     DataLoader,
@@ -163,6 +162,7 @@ def test_an_outer_autocast_stays_at_work_where_there_is_no_bf16(dls, monkeypatch
 @pytest.mark.parametrize('use', ['fit', 'validate', 'get_preds', 'lr_find'])
 def test_what_ends_the_network_early_leaves_everything_as_it_was(
         dls, with_bf16, tmp_path, error, use):
+    if use == 'lr_find' and error is CancelFitException: pytest.skip('no losses to look at')
     learn = make_learner(dls, Net, path=tmp_path)
     def fail(*_): raise error
     model, handle = learn.model, learn.model[0].register_forward_hook(fail)
@@ -175,19 +175,18 @@ def test_what_ends_the_network_early_leaves_everything_as_it_was(
 
 
 def test_a_batch_that_a_late_callback_skips_leaves_the_network_in_its_place(dls):
-    class Skip(Callback):
-        order = 2000
-        def before_batch(self): raise CancelBatchException
-    learn = make_learner(dls, Net, cbs=Skip())
-    model = learn.model
-    with learn.no_bar(): learn.validate()
+    learn = make_learner(dls, Net)
+    model, (learn.xb, learn.yb) = learn.model, [(b,) for b in dls.one_batch()]
+    learn('before_batch')
+    learn('after_cancel_batch')
     assert learn.model is model
 
 
 def test_after_an_interruption_in_the_last_instant_before_a_batch_training_goes_on(dls):
     learn = make_learner(dls, Net)
     model = learn.model
-    learn.xb = dls.one_batch()[:1]
+    xb, yb = dls.one_batch()
+    learn.xb, learn.yb = (xb,), (yb,)
     learn('before_batch')  # and no call
     assert learn.model is not model and next(learn.model.parameters()).shape
     with learn.no_bar(), learn.no_logging(): learn.fit(1)
@@ -307,3 +306,77 @@ def test_the_bar_goes_when_training_ends_early(dls, steps, error):
     learn = make_learner(dls, 'xresnet18', seed=0, cbs=Stop())
     with suppress(KeyboardInterrupt), quietly(learn): learn.fit(1, 1e-3)
     assert steps[-1:] == ['closed'] and hasattr(learn, 'progress')
+
+
+# --- what is refused, and where things are written
+
+def test_a_batch_larger_than_the_training_set_is_an_error(tiny):
+    dls = get_dls(24, 50, tiny, presize=32, device='cpu')
+    learn = make_learner(dls, Net)
+    with learn.no_bar(), learn.no_logging():
+        with pytest.raises(ValueError, match='bs=50 is more than the 40 pictures'): learn.fit(1)
+
+
+@pytest.mark.parametrize('data', [None, 34, torch.utils.data.DataLoader([1, 2])])
+def test_other_things_than_dataloaders_are_errors(data):
+    with pytest.raises(TypeError, match="it must be fastai's DataLoaders"):
+        make_learner(data, Net)
+
+
+@pytest.mark.parametrize('arch', [None, 34])
+def test_other_things_than_networks_are_errors(dls, arch):
+    with pytest.raises(TypeError, match="give a network's name"): make_learner(dls, arch)
+
+
+def test_a_network_with_tuples_and_one_with_other_classes_are_errors(dls):
+    class Two(Net):
+        def forward(self, x): return (super().forward(x),)*2
+    with pytest.raises(TypeError, match='a loss takes one tensor'):
+        with (learn := make_learner(dls, Two)).no_bar(): learn.validate()
+    with pytest.raises(ValueError, match='puts out 7 values .* dls.c=10'):
+        with (learn := make_learner(dls, Net(7))).no_bar(): learn.validate()
+
+
+def test_a_network_that_is_made_already_is_kept(dls):
+    network = Net(10)
+    assert make_learner(dls, network).model is network
+
+
+def test_a_name_of_two_libraries_is_proposed_once():
+    with pytest.raises(ValueError) as caught: make_model('timm/resnet18', 7)
+    assert str(caught.value).count("'resnet18'") == 1
+
+
+def test_predictions_that_are_no_numbers_stop_the_validation(dls):
+    learn = make_learner(dls, Net, seed=0)
+    with torch.no_grad(): learn.model[-1].bias[0] = float('nan')
+    with learn.no_bar(), pytest.raises(Diverged, match='predictions are NaN'): learn.validate()
+
+
+def test_what_a_learner_writes_is_not_between_the_pictures(dls, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    learn = make_learner(dls, Net)
+    learn.save('weights')
+    assert (tmp_path/'models'/'weights.pth').exists() and learn.path != dls.path
+
+
+# --- the network is a plain one
+
+@pytest.mark.parametrize('deploy', [
+    lambda model, x: torch.export.export(model, (x,)).module(),
+    lambda model, x: torch.jit.trace(model, x),
+    lambda model, x: torch.fx.symbolic_trace(model),
+    lambda model, x: torch.compile(model, backend='eager', fullgraph=True),
+    lambda model, x: deepcopy(model),
+    lambda model, x: pickle.loads(pickle.dumps(model)),
+    lambda model, x: partial(torch.func.functional_call, model, dict(model.named_parameters())),
+])
+def test_a_trained_network_deploys_like_a_plain_one(dls, with_bf16, deploy):
+    learn = make_learner(dls, 'xresnet18', seed=0)
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    model, x = learn.model.eval(), torch.rand(2, 3, 32, 32)
+    plain = make_model('xresnet18', 10).eval()
+    plain.load_state_dict(model.state_dict())
+    assert [type(m) for m in model.modules()] == [type(m) for m in plain.modules()]
+    assert not any('forward' in vars(m) for m in model.modules())
+    with torch.no_grad(): assert torch.allclose(deploy(model, x)(x), plain(x), atol=1e-4)
