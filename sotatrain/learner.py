@@ -206,7 +206,7 @@ def make_learner(
 ) -> Learner:
     """A `Learner` for speed, its network from random weights.
 
-    Raises `ValueError` or `TypeError` for data, networks and arguments that are not possible."""
+    Raises `ValueError` or `TypeError` for data, networks, arguments that are not possible."""
     check_learner_arguments(cbs, bf16, kwargs)
     with seeded(seed): model = make_model(arch, n_out := _n_classes(dls))
     model.to(dls.device, memory_format=torch.channels_last)

@@ -24,7 +24,7 @@ from sotatrain import learner
 from sotatrain.core.forward import call_network
 from sotatrain.learner import *
 from sotatrain.presize import get_dls
-from tests.networks import Net, Refuses
+from tests.networks import Net
 
 
 @pytest.fixture
