@@ -119,7 +119,7 @@ def fit_progressive(
 ) -> pd.DataFrame:            # epochs: stage, size, losses, metrics, seconds, images_per_second
     """Train stage after stage; the result is `learn.history` too, also after an interruption.
 
-    Afterwards, `learn.dls` are the data of the last stage that was begun.
+    Afterwards, `learn.dls` are the learner's own data again, at their own size.
 
     Raises `ValueError` before anything is trained: without stages, for a size that the data
     cannot give, and if a validation picture of one stage is trained on in any."""
@@ -128,8 +128,8 @@ def fit_progressive(
     try:
         for place, (stage, dls) in enumerate(pairs):
             watch.stage = place
-            learn.dls = dls
-            SCHEDULES[stage.schedule](learn, stage.epochs, stage.lr, cbs=[watch, *L(cbs)])
+            with _replaced(learn, 'dls', dls):
+                SCHEDULES[stage.schedule](learn, stage.epochs, stage.lr, cbs=[watch, *L(cbs)])
     finally: learn.history = pd.DataFrame(watch.epochs)
     return learn.history
 
