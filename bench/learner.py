@@ -12,7 +12,7 @@ from fastai.vision.all import CrossEntropyLossFlat, Learner
 
 from bench.common import RESULTS, conditions, write
 from bench.steps import compared, precision, ready_batches, row_text, step_seconds
-from sotatrain.core.convolution import quicken
+from sotatrain.core.convolution import QuickConvolutions
 from sotatrain.learner import make_learner, make_model, seeded
 
 ARCH, BS = 'xresnet18', 64
@@ -20,18 +20,18 @@ ARCH, BS = 'xresnet18', 64
 
 def unchanged(model): return model
 def channels_last(model): return model.to(memory_format=torch.channels_last)
-def quickened(model): return quicken(channels_last(model))
 
 
-def plain_learner(dls, prepare):
+def plain_learner(dls, prepare, cbs=None):
     with seeded(0): model = prepare(make_model(ARCH, 10).to(dls.device))
-    return Learner(dls, model, loss_func=CrossEntropyLossFlat())
+    return Learner(dls, model, loss_func=CrossEntropyLossFlat(), cbs=cbs)
 
 
 LEARNERS = {
     "fastai's defaults": partial(plain_learner, prepare=unchanged),
     'channels_last': partial(plain_learner, prepare=channels_last),
-    'channels_last, quicken': partial(plain_learner, prepare=quickened),
+    'channels_last, quicken': partial(
+        plain_learner, prepare=channels_last, cbs=QuickConvolutions),
     'make_learner': partial(make_learner, arch=ARCH, seed=0, metrics=[])}
 
 

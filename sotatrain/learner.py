@@ -13,6 +13,7 @@ __all__ = ['XRESNETS', 'make_model', 'seeded', 'has_bf16', 'Bfloat16', 'Diverged
 
 # %% ../nbs/03_learner.ipynb #e5d4ec17
 import inspect
+import math
 import random
 from contextlib import closing, contextmanager, nullcontext
 from copy import deepcopy
@@ -22,8 +23,16 @@ from fastai.vision.all import *
 from fastai.vision.models import xresnet
 
 from .core.bars import TimeLeft
-from .core.checks import nearest
-from .core.convolution import quicken
+from .core.checks import nearest, whole
+from .core.convolution import QuickConvolutions
+from .core.forward import CallNetwork
+from sotatrain.core.guard import (
+    Guard,
+    check_dls,
+    check_learner_arguments,
+    check_network,
+    check_output,
+)
 
 # %% ../nbs/03_learner.ipynb #0088a293
 XRESNETS = [name for name in dir(xresnet) if name.startswith(('xres', 'xse_'))]
@@ -49,7 +58,7 @@ def _unknown(name):
     "The error for a name that no library knows."
     timm = _timm()
     known = XRESNETS + _torchvisions() + (timm.list_models() if timm else [])
-    near = nearest(name, known, 3)
+    near = nearest(name.split('/')[-1], dict.fromkeys(known), 3)  # timm/resnet18 is resnet18
     advice = (f'did you mean {near}?' if near else
               "choose one such as xresnet50 (fastai) or resnet50 (torchvision).")
     missing = '' if timm else " timm, which has many more, is not installed"
@@ -60,28 +69,50 @@ def _classes_parameter(arch):
     "What `arch` calls its number of classes."
     function = arch
     while isinstance(function, partial): function = function.func
-    home = function.__module__.split('.')[0]
-    if home in ('torchvision', 'timm'): return 'num_classes'
-    if home == 'fastai': return 'n_out'
+    home = getattr(function, '__module__', None) or ''
+    if home.split('.')[0] in ('torchvision', 'timm'): return 'num_classes'
+    if home.split('.')[0] == 'fastai': return 'n_out'
+    try: parameters = inspect.signature(arch).parameters
+    except ValueError: parameters = ()  # some of Python's own functions do not tell
     for name in ('n_out', 'num_classes'):
-        if name in inspect.signature(arch).parameters: return name
+        if name in parameters: return name
+    name = getattr(function, '__name__', function)
     raise TypeError(
-        f"{function.__name__} takes neither n_out nor num_classes, so it cannot be told the "
-        f"number of classes: wrap it, as in arch=lambda n_out: {function.__name__}(n_out)")
+        f"{name} takes neither n_out nor num_classes, so it cannot be told the "
+        f"number of classes: wrap it, as in arch=lambda n_out: {name}(n_out)")
+
+# %% ../nbs/03_learner.ipynb #e3f10a02
+def _made(arch, make, n_out, more):
+    "A new network. Raises `TypeError` for arguments that it does not take."
+    parameter = _classes_parameter(make)
+    if parameter in more: raise TypeError(
+        f"{parameter}={more[parameter]}: give the number of classes once, as n_out")
+    try: model = make(**{parameter: n_out}, **more)
+    except TypeError as error:
+        if not more: raise
+        raise TypeError(f"{arch} with {more}: {error}") from error
+    check_network(f'what {arch} made', model)
+    return model
 
 # %% ../nbs/03_learner.ipynb #4d31f693
 def make_model(
     arch: str | Callable,  # a name (`'xresnet18'`, or one of torchvision or timm), or a
-                           # function of the number of classes
+                           # function of the number of classes, or a network, kept as it is
     n_out: int,            # number of classes
+    **more,                # more for the network, such as `pretrained=True` for one of timm
 ) -> nn.Module:
-    """A network with random weights.
+    """A network, with random weights unless `more` or a network says otherwise.
 
     Raises `ValueError` for a name that nobody knows, `TypeError` for a function without
-    `n_out` or `num_classes`."""
+    `n_out` or `num_classes`, and for `more` that the network does not take."""
+    whole('n_out', n_out)
+    if isinstance(arch, nn.Module) and not more: return arch
+    if isinstance(arch, nn.Module) or not (callable(arch) or isinstance(arch, str)):
+        raise TypeError(f"arch is {type(arch).__name__}, more={more}: give a network's name, a "
+                        "function that makes it, or a network without more arguments")
     make = arch if callable(arch) else _by_name(arch)
     if make is None: raise _unknown(arch)
-    return make(**{_classes_parameter(make): n_out})
+    return _made(arch, make, n_out, more)
 
 # %% ../nbs/03_learner.ipynb #7cf0ea59
 @contextmanager
@@ -89,6 +120,8 @@ def seeded(seed: int):
     """Inside, everything random starts from `seed` (unless that is None); outside, random
     numbers go on as if nothing had happened."""
     if seed is None: return (yield)
+    whole('seed', seed, 0)
+    seed = int(seed) % 2**64  # what PyTorch takes
     before = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
         random.seed(seed)
@@ -104,34 +137,30 @@ def has_bf16(device) -> bool:
     """Whether `device` computes in bfloat16 by itself: newer GPUs and processors do, elsewhere
     it would be slower."""
     device = torch.device(device)
-    if device.type == 'cuda': return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == 'cuda':
+        return torch.cuda.is_available() and torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != 'cpu': return False
     return getattr(torch.cpu, '_is_avx512_bf16_supported', lambda: False)()
 
 # %% ../nbs/03_learner.ipynb #858bff5c
-class Bfloat16:
-    """Lets a model compute in bfloat16 where that is safe and the device can, and return
-    float32."""
-    def attach(self, model: nn.Module) -> nn.Module:
-        # not with hooks: after Ctrl-C, none would switch it off again
-        self.model, model.forward = model, self
-        return model
-
-    def __call__(self, x, *args, **kwargs):
+class Bfloat16(CallNetwork):
+    """Lets a learner's network compute in bfloat16 where that is safe and the device can, and
+    return float32."""
+    def call(self, network, x, *more):
         kind = x.device.type
         fast = torch.autocast(kind, torch.bfloat16) if has_bf16(x.device) else nullcontext()
-        with fast: return to_float(type(self.model).forward(self.model, x, *args, **kwargs))
+        with fast: return to_float(network(x, *more))
 
 # %% ../nbs/03_learner.ipynb #79cb561e
 class Diverged(ArithmeticError):
-    "The loss is no longer a finite number."
+    "The loss, or what the network puts out, is no longer a finite number."
     def __init__(self, sentence): self.sentence = sentence
     # fastai adds to an exception's arguments where it happened: they are not shown
     def __str__(self): return self.sentence
 
 class StopIfDiverged(Callback):
-    """Raises `Diverged` at the first training loss that is NaN or infinite: nothing can be
-    learned after it."""
+    """Raises `Diverged` at the first training loss that is NaN or infinite, as nothing can be
+    learned after it, and at the first prediction that is."""
     def after_loss(self):
         if not self.training or hasattr(self.learn, 'lr_finder'): return
         if torch.isfinite(self.loss).all(): return
@@ -141,10 +170,27 @@ class StopIfDiverged(Callback):
             "try a rate ten times lower; if that does not help, look for NaN in the pictures, "
             "for wrong labels, or for a loss that takes the logarithm of 0")
 
+# %% ../nbs/03_learner.ipynb #e3f10a04
+@patch
+def after_pred(self: StopIfDiverged):
+    if self.training or (self.pred < math.inf).all(): return
+    raise Diverged(
+        f"the network's predictions are NaN or infinite in batch {self.iter + 1}: look for NaN "
+        "in the pictures and in the weights; after training, try a rate ten times lower")
+
 # %% ../nbs/03_learner.ipynb #a81ce76e
 def _n_classes(dls):
-    if n_out := getattr(dls, 'c', None): return n_out
-    raise ValueError("dls.c, the number of classes, is missing: set it, as in dls.c = 10")
+    check_dls(dls)
+    n_out = getattr(dls, 'c', None)
+    if not n_out: raise ValueError(
+        "dls.c, the number of classes, is missing: set it, as in dls.c = 10")
+    whole('dls.c', n_out)
+    return n_out
+
+# %% ../nbs/03_learner.ipynb #e3f10a06
+def _callbacks(bf16, n_out, cbs):
+    return [QuickConvolutions(), *([Bfloat16()] if bf16 else []), Guard(n_out),
+            StopIfDiverged(), *L(cbs)]
 
 # %% ../nbs/03_learner.ipynb #59ff22ee
 def make_learner(
@@ -152,20 +198,20 @@ def make_learner(
     arch: str | Callable = xresnet.xresnet50,  # see `make_model`
     loss_func: Callable = None,  # cross-entropy if not given
     cbs: list = None,            # more fastai callbacks
-    seed: int = None,            # of the first weights; PyTorch's global generator if not given
+    seed: int = None,            # of new weights; PyTorch's global generator if not given
     bf16: bool = True,           # compute in bfloat16 where `has_bf16`
     metrics=accuracy,
-    **kwargs,                    # more for `Learner`, such as `opt_func` or `wd`
+    path: Path = None,           # where the learner writes; the current folder if not given
+    **kwargs,                    # more for `Learner`, such as `opt_func`, `wd`, `model_dir`
 ) -> Learner:
-    """A `Learner` with a network that starts from random weights, made for speed.
+    """A `Learner` for speed, its network from random weights.
 
-    Raises `ValueError` if `dls` does not know its number of classes, and what `make_model`
-    raises."""
-    with seeded(seed): model = make_model(arch, _n_classes(dls))
-    model = quicken(model.to(dls.device, memory_format=torch.channels_last))
-    if bf16: Bfloat16().attach(model)
-    return Learner(dls, model, loss_func=loss_func or CrossEntropyLossFlat(),
-                   metrics=metrics, cbs=[StopIfDiverged(), *L(cbs)], **kwargs)
+    Raises `ValueError` or `TypeError` for data, networks, arguments that are not possible."""
+    check_learner_arguments(cbs, bf16, kwargs)
+    with seeded(seed): model = make_model(arch, n_out := _n_classes(dls))
+    model.to(dls.device, memory_format=torch.channels_last)
+    return Learner(dls, model, loss_func or CrossEntropyLossFlat(), metrics=metrics,
+                   cbs=_callbacks(bf16, n_out, cbs), path=path or '.', **kwargs)
 
 # %% ../nbs/03_learner.ipynb #57918bd0
 @contextmanager
@@ -185,7 +231,8 @@ def _kept_for_backward(model, xb):
         return tensor
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, noop)
     with torch.device('meta'), hooks:
-        F.cross_entropy(model(xb), torch.zeros(len(xb), dtype=torch.long))
+        check_output(scores := model(xb))
+        F.cross_entropy(scores, torch.zeros(len(xb), dtype=torch.long))
     return kept
 
 # %% ../nbs/03_learner.ipynb #18e63d29
@@ -197,6 +244,9 @@ def saved_gigabytes(
 ) -> float:
     """What PyTorch keeps of a training step's forward pass for its backward pass, weights
     aside. Nothing is computed."""
+    check_network('model', model)
+    whole('size', size)
+    whole('bs', bs, 2)
     model = deepcopy(model).train().to('meta', dtype)
     pictures = torch.rand(bs, 3, size, size, dtype=dtype, device='meta')
     kept = _kept_for_backward(model, pictures)

@@ -98,16 +98,18 @@ def _for_batches(mean, std):
     if len(mean) != len(std): raise ValueError(
         f"{len(mean)} means and {len(std)} standard deviations: give one of each for each "
         "channel")
-    if not (std > 0).all(): raise ValueError(
+    if not mean.isfinite().all() or not std.isfinite().all(): raise ValueError(
+        f"mean={mean.tolist()}, std={std.tolist()}: all must be finite numbers")
+    if not (std > 1e-6).all(): raise ValueError(
         f"std={std.tolist()}: all must be more than 0; a channel that never changes cannot "
         "be normalized")
     return mean[:, None, None], std[:, None, None]
 
 # %% ../nbs/04_normalize.ipynb #d8bdfbf1
-class Normalize(DisplayedTransform):
+class Normalize(FastaiNormalize):
     """Gives each channel mean 0 and standard deviation 1; without statistics, it measures the
     whole training set."""
-    order = 99
+    parameters = L()  # it moves its statistics by itself
 
     def __init__(self,
         mean=None,  # of each channel, pixels from 0 to 1; by default the data's `channel_stats`
@@ -116,7 +118,7 @@ class Normalize(DisplayedTransform):
         self.mean, self.std = _for_batches(mean, std)
 
     @classmethod
-    def from_stats(cls, mean, std): return cls(mean, std)
+    def from_stats(cls, mean, std, *shape, **more): return cls(mean, std)  # as fastai calls it
 
     def setups(self, dl: DataLoader):
         if self.mean is None: self.mean, self.std = _for_batches(*channel_stats(dl))
@@ -133,7 +135,7 @@ def normalization(
     """The transform that normalizes the batches of `data`. Raises `ValueError` if there are
     two of them."""
     tfms = getattr(getattr(data, 'after_batch', None), 'fs', ())
-    found = [t for t in tfms if isinstance(t, (Normalize, FastaiNormalize))]
+    found = [t for t in tfms if isinstance(t, FastaiNormalize)]
     if len(found) > 1: raise ValueError(
         f"these batches are normalized {len(found)} times: leave one Normalize in after_batch")
     return found[0] if found else None

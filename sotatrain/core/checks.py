@@ -222,6 +222,7 @@ def pixels(name, value):
         f"{name} has values from {low:.4g} to {high:.4g}: they must be between 0 and 1; divide "
         "bytes by 255, and undo a Normalize")
 
+
 # Paths
 
 def as_path(name, value):

@@ -3,50 +3,65 @@
 The deeper a network, the smaller its maps: xresnet18 at 32 px ends with maps of a single pixel.
 For those, PyTorch's oneDNN needs much longer for the gradient of the weights than for anything
 else in the layer. That gradient is one matrix product: each of the output's gradients times the
-patch of the input that it looked at. (`python -m bench.learner` measures what it saves.)"""
+patch of the input that it looked at. (`python -m bench.learner` measures what it saves.)
+
+The network is not changed. `with SmallMaps(): out = model(x)` watches the calls of PyTorch's
+`conv2d` inside, and computes those with small maps in its own way; results are the same."""
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch.nn.modules.utils import _pair
+from torch.overrides import TorchFunctionMode
 
-__all__ = ['quicken', 'SmallMapConv2d']
+from .forward import CallNetwork
+
+__all__ = ['SmallMaps', 'QuickConvolutions']
 
 SMALL = 16  # pixels of the output; from about 8 × 8 on, PyTorch's way is as fast
 
 
-def quicken(model: nn.Module) -> nn.Module:
-    """Let the convolutions of a model notice when their maps are small. Weights, names and
-    results stay what they were."""
-    for layer in model.modules():
-        if type(layer) is nn.Conv2d and _is_plain(layer): layer.__class__ = SmallMapConv2d
-    return model
-
-def _is_plain(layer):
-    return (max(layer.kernel_size) > 1 and layer.groups == 1 and layer.dilation == (1, 1)
-            and layer.padding_mode == 'zeros' and not isinstance(layer.padding, str))
+class QuickConvolutions(CallNetwork):
+    "A callback: the learner calls its network inside `SmallMaps`, when it trains."
+    def call(self, network, *xb):
+        if not torch.is_grad_enabled(): return network(*xb)
+        with SmallMaps(): return network(*xb)
 
 
-class SmallMapConv2d(nn.Conv2d):
-    """`nn.Conv2d`; on a processor, in full precision, and where its output is small, the
-    weights' gradient is computed faster."""
-    def _conv_forward(self, x, weight, bias):
-        if not self._is_small(x): return super()._conv_forward(x, weight, bias)
-        out = _Convolution.apply(x, weight, self.stride, self.padding)
-        return out if bias is None else out + bias.view(-1, 1, 1)
+class SmallMaps(TorchFunctionMode):
+    """Inside, on a processor and in full precision, the gradients of convolutions on small maps
+    are computed faster."""
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is F.conv2d and not torch.compiler.is_compiling(): func = _conv2d
+        return func(*args, **kwargs or {})
 
-    def _is_small(self, x):
-        if x.device.type != 'cpu' or x.dim() != 4: return False
-        if torch.is_autocast_enabled('cpu') or not torch.is_grad_enabled(): return False
-        sides = zip(x.shape[2:], self.padding, self.kernel_size, self.stride)
-        height, width = ((n + 2*pad - kernel)//step + 1 for n, pad, kernel, step in sides)
-        return 0 < height*width <= SMALL
+
+def _conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    "With the signature of `torch.nn.functional.conv2d`."
+    if not _is_quicker(input, weight, stride, padding, dilation, groups):
+        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    out = _Convolution.apply(input, weight, _pair(stride), _pair(padding))
+    return out if bias is None else out + bias.view(-1, 1, 1)
+
+
+def _is_quicker(x, weight, stride, padding, dilation, groups):
+    if x.device.type != 'cpu' or x.dim() != 4 or x.dtype != weight.dtype: return False
+    if torch.is_autocast_enabled('cpu') or not torch.is_grad_enabled(): return False
+    if groups != 1 or _pair(dilation) != (1, 1) or isinstance(padding, str): return False
+    kernel = weight.shape[2:]
+    sides = zip(x.shape[2:], _pair(padding), kernel, _pair(stride))
+    height, width = ((n + 2*pad - k)//step + 1 for n, pad, k, step in sides)
+    return max(kernel) > 1 and height > 0 and 0 < height*width <= SMALL
 
 
 class _Convolution(torch.autograd.Function):
+    generate_vmap_rule = True  # `torch.func` and `torch.vmap` work, too
+
     @staticmethod
-    def forward(ctx, x, weight, stride, padding):
+    def forward(x, weight, stride, padding): return F.conv2d(x, weight, None, stride, padding)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, weight, ctx.stride, ctx.padding = inputs
         ctx.save_for_backward(x, weight)
-        ctx.stride, ctx.padding = stride, padding
-        return F.conv2d(x, weight, None, stride, padding)
 
     @staticmethod
     def backward(ctx, grad):

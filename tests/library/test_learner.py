@@ -21,9 +21,10 @@ from fastai.vision.all import (
 )
 
 from sotatrain import learner
+from sotatrain.core.forward import call_network
 from sotatrain.learner import *
 from sotatrain.presize import get_dls
-from tests.networks import Net, Refuses
+from tests.networks import Net
 
 
 @pytest.fixture
@@ -97,6 +98,11 @@ def test_same_seed_same_weights(dls):
 
 # --- bfloat16
 
+def call(learn):
+    "What the network puts out for a batch, called as the learner calls it."
+    return call_network(learn, learn.dls.one_batch()[0])
+
+
 def dtypes_inside(model):
     "A list to which each pass through the model's first layer adds the type of what comes out."
     seen = []
@@ -105,48 +111,97 @@ def dtypes_inside(model):
 
 
 def test_bfloat16_inside_float32_outside(dls, with_bf16):
-    model = make_learner(dls, Net, seed=0).model
-    inside = dtypes_inside(model)
-    xb = dls.one_batch()[0]
-    assert model(xb).dtype == torch.float32 and inside == [torch.bfloat16]
+    learn = make_learner(dls, Net, seed=0)
+    inside = dtypes_inside(learn.model)
+    assert call(learn).dtype == torch.float32 and inside == [torch.bfloat16]
     assert not torch.is_autocast_enabled('cpu')
 
 
+def test_training_validation_and_prediction_use_bfloat16(dls, with_bf16, tmp_path):
+    learn = make_learner(dls, Net, seed=0)
+    inside = dtypes_inside(learn.model)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+        learn.get_preds()
+    assert len(inside) >= 3*len(dls.valid) and {*inside} == {torch.bfloat16}
+    learn.export(tmp_path/'model.pkl')
+    again = load_learner(tmp_path/'model.pkl')
+    inside = dtypes_inside(again.model)
+    with again.no_bar(): again.get_preds(dl=again.dls.test_dl(dls.valid.items))
+    assert {*inside} == {torch.bfloat16}
+
+
+def test_only_the_network_computes_in_bfloat16(dls, with_bf16):
+    seen = []
+    class Look(Callback):
+        order = 5
+        def look(self): seen.append((torch.is_autocast_enabled('cpu'), self.model is model))
+        before_batch = after_pred = after_loss = after_backward = look
+    learn = make_learner(dls, Net, seed=0, cbs=Look())
+    model = learn.model
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    assert {*seen} == {(False, True)}
+
+
 def test_without_bf16_everything_is_float32(dls, with_bf16):
-    model = make_learner(dls, Net, bf16=False).model
-    inside = dtypes_inside(model)
-    model(dls.one_batch()[0])
+    learn = make_learner(dls, Net, bf16=False)
+    inside = dtypes_inside(learn.model)
+    call(learn)
     assert inside == [torch.float32]
 
 
 def test_an_outer_autocast_stays_at_work_where_there_is_no_bf16(dls, monkeypatch):
     monkeypatch.setattr(learner, 'has_bf16', lambda device: False)
-    model = make_learner(dls, Net).model
-    inside = dtypes_inside(model)
-    with torch.autocast('cpu', torch.float16): model(dls.one_batch()[0])
+    learn = make_learner(dls, Net)
+    inside = dtypes_inside(learn.model)
+    with torch.autocast('cpu', torch.float16): call(learn)
     assert inside == [torch.float16]
 
 
-def test_an_error_in_the_network_leaves_autocast_off(dls, with_bf16):
-    learn = make_learner(dls, Refuses)
-    with pytest.raises(RuntimeError, match='no'): learn.model(dls.one_batch()[0])
-    assert not torch.is_autocast_enabled('cpu')
+@pytest.mark.parametrize('error', [KeyboardInterrupt, RuntimeError, CancelFitException])
+@pytest.mark.parametrize('use', ['fit', 'validate', 'get_preds', 'lr_find'])
+def test_what_ends_the_network_early_leaves_everything_as_it_was(
+        dls, with_bf16, tmp_path, error, use):
+    if use == 'lr_find' and error is CancelFitException: pytest.skip('no losses to look at')
+    learn = make_learner(dls, Net, path=tmp_path)
+    def fail(*_): raise error
+    model, handle = learn.model, learn.model[0].register_forward_hook(fail)
+    args = dict(fit=(1,)).get(use, ())
+    with learn.no_bar(), learn.no_logging(), suppress(error): getattr(learn, use)(*args)
+    assert learn.model is model and not torch.is_autocast_enabled('cpu')
+    assert not torch.overrides._get_current_function_mode_stack()
+    handle.remove()
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
 
 
-def test_an_interruption_in_the_network_leaves_autocast_off(dls, with_bf16):
+def test_a_batch_that_a_late_callback_skips_leaves_the_network_in_its_place(dls):
     learn = make_learner(dls, Net)
-    learn.model[0].register_forward_hook(lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt): learn.model(dls.one_batch()[0])
-    assert not torch.is_autocast_enabled('cpu')
+    model, (learn.xb, learn.yb) = learn.model, [(b,) for b in dls.one_batch()]
+    learn('before_batch')
+    learn('after_cancel_batch')
+    assert learn.model is model
 
 
-def test_a_copy_of_a_model_uses_its_own_weights(dls, with_bf16):
-    model, xb = make_learner(dls, Net, seed=0).model.eval(), dls.one_batch()[0]
-    for twin in (deepcopy(model), pickle.loads(pickle.dumps(model))):
-        before = model(xb)
-        assert torch.equal(twin(xb), before)
-        with torch.no_grad(): twin[-1].bias += 1
-        assert torch.equal(model(xb), before) and not torch.equal(twin(xb), before)
+def test_after_an_interruption_in_the_last_instant_before_a_batch_training_goes_on(dls):
+    learn = make_learner(dls, Net)
+    model = learn.model
+    xb, yb = dls.one_batch()
+    learn.xb, learn.yb = (xb,), (yb,)
+    learn('before_batch')  # and no call
+    assert learn.model is not model and next(learn.model.parameters()).shape
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    assert learn.model is model
+
+
+def test_a_copy_of_a_learner_uses_its_own_weights(dls, with_bf16):
+    learn, xb = make_learner(dls, Net, seed=0), dls.one_batch()[0]
+    learn.model.eval()
+    for twin in (deepcopy(learn), pickle.loads(pickle.dumps(learn))):
+        before = call_network(learn, xb)
+        assert torch.equal(call_network(twin, xb), before)
+        with torch.no_grad(): twin.model[-1].bias += 1
+        assert torch.equal(call_network(learn, xb), before)
+        assert not torch.equal(call_network(twin, xb), before)
 
 
 @pytest.mark.parametrize('device', ['cpu', 'meta'])
@@ -251,3 +306,77 @@ def test_the_bar_goes_when_training_ends_early(dls, steps, error):
     learn = make_learner(dls, 'xresnet18', seed=0, cbs=Stop())
     with suppress(KeyboardInterrupt), quietly(learn): learn.fit(1, 1e-3)
     assert steps[-1:] == ['closed'] and hasattr(learn, 'progress')
+
+
+# --- what is refused, and where things are written
+
+def test_a_batch_larger_than_the_training_set_is_an_error(tiny):
+    dls = get_dls(24, 50, tiny, presize=32, device='cpu')
+    learn = make_learner(dls, Net)
+    with learn.no_bar(), learn.no_logging():
+        with pytest.raises(ValueError, match='bs=50 is more than the 40 pictures'): learn.fit(1)
+
+
+@pytest.mark.parametrize('data', [None, 34, torch.utils.data.DataLoader([1, 2])])
+def test_other_things_than_dataloaders_are_errors(data):
+    with pytest.raises(TypeError, match="it must be fastai's DataLoaders"):
+        make_learner(data, Net)
+
+
+@pytest.mark.parametrize('arch', [None, 34])
+def test_other_things_than_networks_are_errors(dls, arch):
+    with pytest.raises(TypeError, match="give a network's name"): make_learner(dls, arch)
+
+
+def test_a_network_with_tuples_and_one_with_other_classes_are_errors(dls):
+    class Two(Net):
+        def forward(self, x): return (super().forward(x),)*2
+    with pytest.raises(TypeError, match='a loss takes one tensor'):
+        with (learn := make_learner(dls, Two)).no_bar(): learn.validate()
+    with pytest.raises(ValueError, match='puts out 7 values .* dls.c=10'):
+        with (learn := make_learner(dls, Net(7))).no_bar(): learn.validate()
+
+
+def test_a_network_that_is_made_already_is_kept(dls):
+    network = Net(10)
+    assert make_learner(dls, network).model is network
+
+
+def test_a_name_of_two_libraries_is_proposed_once():
+    with pytest.raises(ValueError) as caught: make_model('timm/resnet18', 7)
+    assert str(caught.value).count("'resnet18'") == 1
+
+
+def test_predictions_that_are_no_numbers_stop_the_validation(dls):
+    learn = make_learner(dls, Net, seed=0)
+    with torch.no_grad(): learn.model[-1].bias[0] = float('nan')
+    with learn.no_bar(), pytest.raises(Diverged, match='predictions are NaN'): learn.validate()
+
+
+def test_what_a_learner_writes_is_not_between_the_pictures(dls, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    learn = make_learner(dls, Net)
+    learn.save('weights')
+    assert (tmp_path/'models'/'weights.pth').exists() and learn.path != dls.path
+
+
+# --- the network is a plain one
+
+@pytest.mark.parametrize('deploy', [
+    lambda model, x: torch.export.export(model, (x,)).module(),
+    lambda model, x: torch.jit.trace(model, x),
+    lambda model, x: torch.fx.symbolic_trace(model),
+    lambda model, x: torch.compile(model, backend='eager', fullgraph=True),
+    lambda model, x: deepcopy(model),
+    lambda model, x: pickle.loads(pickle.dumps(model)),
+    lambda model, x: partial(torch.func.functional_call, model, dict(model.named_parameters())),
+])
+def test_a_trained_network_deploys_like_a_plain_one(dls, with_bf16, deploy):
+    learn = make_learner(dls, 'xresnet18', seed=0)
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    model, x = learn.model.eval(), torch.rand(2, 3, 32, 32)
+    plain = make_model('xresnet18', 10).eval()
+    plain.load_state_dict(model.state_dict())
+    assert [type(m) for m in model.modules()] == [type(m) for m in plain.modules()]
+    assert not any('forward' in vars(m) for m in model.modules())
+    with torch.no_grad(): assert torch.allclose(deploy(model, x)(x), plain(x), atol=1e-4)

@@ -798,10 +798,9 @@ def test_half_precision(kind, dtype):
 
 
 def test_autocast(learn):
-    Bfloat16().attach(learn.model)
-    forward = vars(learn.model)['forward']
-    learn.fit(1, 1e-3, cbs=ManifoldMixUp(layers=['1']))
-    assert vars(learn.model)['forward'] is forward
+    model = learn.model
+    learn.fit(1, 1e-3, cbs=[Bfloat16(), ManifoldMixUp(layers=['1'])])
+    assert learn.model is model
     assert math.isfinite(learn.recorder.values[-1][0])
 
 

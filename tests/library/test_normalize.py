@@ -202,3 +202,16 @@ def test_two_normalizations_are_an_error(tiny):
 def test_an_empty_loader_has_no_statistics(tiny):
     empty = DataLoader([], bs=2)
     with pytest.raises(ValueError, match='no training pictures'): channel_stats(empty)
+
+
+def test_fastai_knows_our_normalize_and_adds_no_second_one(tiny):
+    from fastai.vision.learner import _add_norm
+    dls = make_dls(tiny, Normalize(*imagenet_stats))
+    _add_norm(dls, dict(stats=imagenet_stats), pretrained=True)
+    assert type(normalization(dls)) is Normalize
+    assert .5 < dls.one_batch()[0].std() < 2
+
+
+@pytest.mark.parametrize('stats', [([float('nan')]*3, [.2]*3), ([.5]*3, [float('inf')]*3)])
+def test_statistics_that_are_no_numbers_are_errors(stats):
+    with pytest.raises(ValueError, match='must be finite'): Normalize(*stats)
