@@ -6,18 +6,19 @@ import dataclasses
 import json
 from difflib import get_close_matches
 from math import inf
+from numbers import Integral, Number, Real
 
 
 def whole(name, value, least=1):
     "A whole number, not below `least`."
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name}={value!r}: it must be a whole number")
     if value < least: raise ValueError(f"{name}={value}: it must be {least} or more")
 
 
 def number(name, value, high=inf):
     "A finite number from 0 to `high`."
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}={value!r}: it must be a number")
     if not 0 <= value <= high or value == inf:
         rule = 'at least 0, and finite' if high == inf else f'between 0 and {high}'
@@ -93,6 +94,84 @@ def ruled(default=dataclasses.MISSING, rule=None, factory=dataclasses.MISSING):
 
 
 def check_fields(instance):
-    "Each field's value by the rule that stands beside it."
+    """Each field's value by the rule that stands beside it. Numbers of NumPy become Python's,
+    which JSON can hold."""
     for field in dataclasses.fields(instance):
-        if rule := field.metadata.get('rule'): rule(field.name, getattr(instance, field.name))
+        value = getattr(instance, field.name)
+        if rule := field.metadata.get('rule'): rule(field.name, value)
+        if isinstance(value, Number) and hasattr(value, 'item'):
+            object.__setattr__(instance, field.name, value.item())  # a frozen one, too
+
+
+# Rules for tensors
+
+KINDS = {  # `kinds` of a tensor's values; torch is imported by those who have a tensor
+    'floats': lambda t: t.is_floating_point(),
+    'uint8': lambda t: str(t.dtype) == 'torch.uint8',
+    'truth values': lambda t: str(t.dtype) == 'torch.bool',
+    'whole numbers': lambda t: not (
+        t.is_floating_point() or t.is_complex() or str(t.dtype) == 'torch.bool'),
+}
+
+
+def tensor(name, value, shape=None, kinds=tuple(KINDS), low=None, high=None, finite=False):
+    """A tensor.
+
+    `shape` has a whole number for each dimension that is given, and a name for any other: where
+    a name occurs twice, both are equal, as in `('n', 3, 'side', 'side')`. `kinds` are those
+    `KINDS` of values that may be, `low` and `high` their limits; `finite`: no NaN, nothing
+    infinite. Limits and `finite` look at all values, which on a GPU waits for them."""
+    import torch
+    if not isinstance(value, torch.Tensor): raise TypeError(
+        f"{name} is {_called(value)}: it must be a tensor, as "
+        f"{'torch.from_numpy' if hasattr(value, '__array__') else 'torch.tensor'} makes them")
+    if shape is not None and not _has_shape(value.shape, shape): raise ValueError(
+        f"{name} is {_times(value.shape)}: it must be {_times(shape)}")
+    kinds = (kinds,) if isinstance(kinds, str) else kinds
+    if not any(KINDS[kind](value) for kind in kinds): raise TypeError(
+        f"{name} has values of type {str(value.dtype).removeprefix('torch.')}: "
+        f"they must be {' or '.join(kinds)}")
+    if value.numel(): _check_values(name, value.detach(), low, high, finite)
+
+
+def probabilities(name, value):
+    "A tensor of n × classes (two or more) whose rows are distributions: from 0 to 1, sum 1."
+    tensor(name, value, ('n', 'classes'), 'floats', finite=True)
+    if value.shape[1] < 2: raise ValueError(
+        f"{name} has {value.shape[1]} column: it must have one for each class, "
+        "as torch.stack([1 - p, p], -1) gives for two")
+    if not len(value): return
+    value, near = value.detach().double(), .01  # what bfloat16 rounds, and two digits do
+    low, high, sums = value.min().item(), value.max().item(), value.sum(-1)
+    if low >= -near and (sums / 100 - 1).abs().max() <= near: raise ValueError(
+        f"{name}: its rows sum to 100: these look like percentages, divide them by 100")
+    if low < -near or high > 1 + near: raise ValueError(
+        f"{name} has values from {low:.4g} to {high:.4g}: probabilities are between 0 and 1; "
+        "these look like logits: use .softmax(-1)")
+    worst = sums[(sums - 1).abs().argmax()].item()
+    if abs(worst - 1) > near: raise ValueError(
+        f"{name}: a row sums to {worst:.4g}: each must sum to 1, as .softmax(-1) makes them")
+
+
+def _called(value):
+    kind = type(value).__name__
+    if kind == 'ndarray': return 'a NumPy array'
+    return 'None' if value is None else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+def _times(shape): return ' × '.join(map(str, shape)) or 'a single number'
+
+def _has_shape(found, expected):
+    if len(found) != len(expected): return False
+    sizes = {}
+    return all(n == (sizes.setdefault(e, n) if isinstance(e, str) else e)
+               for n, e in zip(found, expected))
+
+def _check_values(name, value, low, high, finite):
+    if finite and not value.isfinite().all(): raise ValueError(
+        f"{name} has values that are NaN or infinite: they must be finite")
+    if low is None and high is None: return
+    least, most = value.min().item(), value.max().item()
+    if (low is None or least >= low) and (high is None or most <= high): return
+    rule = (f'at least {low}' if high is None else f'at most {high}' if low is None else
+            f'between {low} and {high}')
+    raise ValueError(f"{name} has values from {least:.4g} to {most:.4g}: they must be {rule}")
