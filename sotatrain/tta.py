@@ -164,6 +164,20 @@ def _probabilities(learn, dl, i, crop, targets):
     checks.probabilities('what the network answers', p)
     return p
 
+# %% ../nbs/06_tta.ipynb #ea1c0552
+class _AnyLoss(GetAttr):
+    "The learner's loss, or NaN where it fails."
+    _default = 'loss_func'
+    def __init__(self, loss_func): self.loss_func = loss_func
+    def __call__(self, pred, *targets):
+        try: return self.loss_func(pred, *targets)
+        except Exception: return torch.tensor(math.nan, device=pred.device)
+
+def _callbacks(learn):
+    "Those that take part: none if one of them has called `tta`, which would go on for ever."
+    if isinstance(learn.loss_func, _AnyLoss): return L()
+    return L(cb for cb in learn.cbs if not getattr(cb, 'remove_on_fetch', False))
+
 # %% ../nbs/06_tta.ipynb #cee9e253
 _LOOP = ('cbs', 'loss_func', 'dl', 'training', 'iter', 'n_iter',  # what a loop over batches
          'xb', 'yb', 'pred', 'loss', 'loss_grad')                 # leaves in a learner
@@ -174,7 +188,7 @@ def _predicting(learn, dl):
     modes = [(module, module.training) for module in learn.model.modules()]
     split = dl.after_batch.split_idx
     try:
-        learn.cbs = L(cb for cb in learn.cbs if not getattr(cb, 'remove_on_fetch', False))
+        learn.cbs = _callbacks(learn)
         learn.loss_func, learn.training = _AnyLoss(learn.loss_func), False
         learn.dl, learn.n_iter, dl.after_batch.split_idx = dl, len(dl), 1
         learn.model.to(dl.device).eval()
@@ -184,15 +198,6 @@ def _predicting(learn, dl):
         dl.after_batch.split_idx = split
         for name in _LOOP: vars(learn).pop(name, None)
         vars(learn).update(before)
-
-# %% ../nbs/06_tta.ipynb #ea1c0552
-class _AnyLoss(GetAttr):
-    "The learner's loss, or NaN where it fails."
-    _default = 'loss_func'
-    def __init__(self, loss_func): self.loss_func = loss_func
-    def __call__(self, pred, *targets):
-        try: return self.loss_func(pred, *targets)
-        except Exception: return torch.tensor(math.nan, device=pred.device)
 
 # %% ../nbs/06_tta.ipynb #f0e3ddf6
 def _data_of(learn, ds_idx, dl):
@@ -322,18 +327,29 @@ def tta(
     if failed: raise UnreadablePictures(failed, read, result)
     return result
 
+# %% ../nbs/06_tta.ipynb #ea1c0562
+def _check_answers(probabilities, targets, bins):
+    checks.probabilities('probabilities', probabilities)
+    n, classes = probabilities.shape
+    if not n: raise ValueError("there are no probabilities: give those of a picture or more")
+    checks.tensor('targets', targets, (n,), 'whole numbers', low=0, high=classes - 1)
+    whole('bins', bins)
+
 # %% ../nbs/06_tta.ipynb #3c7634aa
 def calibration_bins(
     probabilities: Tensor,  # pictures × classes
     targets: Tensor,        # the right class of each picture
     bins: int = 15,         # of equal width, from confidence 0 to 1
 ) -> pd.DataFrame:          # a row for each bin that is not empty: count, confidence, accuracy
-    "Answers sorted by their confidence: how confident, and how often right?"
-    confidence, answer = probabilities.max(-1)
+    """Answers sorted by their confidence: how confident, and how often right?
+
+    Raises `ValueError` or `TypeError` for what are no probabilities, targets or bins."""
+    _check_answers(probabilities, targets, bins)
+    confidence, answer = probabilities.detach().cpu().max(-1)
     table = pd.DataFrame(dict(
         bin=(confidence * bins).long().clamp(max=bins - 1).numpy(),
         confidence=confidence.double().numpy(),
-        accuracy=(answer == targets).double().numpy()))
+        accuracy=(answer == targets.cpu()).double().numpy()))
     count = table.groupby('bin').size().rename('count')
     return pd.concat([count, table.groupby('bin').mean()], axis=1)
 
@@ -341,9 +357,11 @@ def calibration_bins(
 def calibration_error(
     probabilities: Tensor,  # pictures × classes
     targets: Tensor,        # the right class of each picture
-    bins: int = 15,
+    bins: int = 15,         # of equal width, from confidence 0 to 1
 ) -> float:                 # from 0 to 1
-    "The expected calibration error (Guo and others 2017, equation 3)."
+    """The expected calibration error (Guo and others 2017, equation 3).
+
+    Raises the same as `calibration_bins`."""
     table = calibration_bins(probabilities, targets, bins)
     distance = (table.accuracy - table.confidence).abs()
     return float((table['count'] * distance).sum() / table['count'].sum())
@@ -351,19 +369,31 @@ def calibration_error(
 # %% ../nbs/06_tta.ipynb #d55eb515
 def plot_reliability(
     predictions: dict,  # from a name to (probabilities, targets)
-    bins: int = 15,
+    bins: int = 15,     # of equal width, from confidence 0 to 1
     ax=None,            # matplotlib's axes; new ones if not given
-):
-    "Accuracy against confidence, and the calibration error; large marks mean many answers."
+):                      # the axes
+    """Accuracy against confidence, and the calibration error; large marks mean many answers.
+
+    Raises the same as `calibration_bins`."""
+    tables = _tables_of(predictions, bins)
     ax = ax or plt.subplots(figsize=(4.5, 4))[1]
     ax.plot([0, 1], [0, 1], color='gray', linestyle='--', linewidth=1)
     styles = itertools.cycle(zip('os^D', ('-', '--', ':', '-.'), ('C0', 'C1', 'C2', 'C3')))
-    for (name, given), style in zip(predictions.items(), styles):
-        error = 100 * calibration_error(*given, bins)
-        _draw_bins(ax, calibration_bins(*given, bins), f'{name}, ECE {error:.1f} %', *style)
+    for (name, (error, table)), style in zip(tables.items(), styles):
+        _draw_bins(ax, table, f'{name}, ECE {100 * error:.1f} %', *style)
     ax.set(xlabel='confidence', ylabel='accuracy', xlim=(-.03, 1.03), ylim=(-.03, 1.03))
     ax.legend(frameon=False)
     return ax
+
+# %% ../nbs/06_tta.ipynb #ea1c0563
+def _tables_of(predictions, bins):
+    "For each name its calibration error and its bins."
+    pairs = isinstance(predictions, dict) and len(predictions) and all(
+        isinstance(given, (tuple, list)) and len(given) == 2 for given in predictions.values())
+    if not pairs: raise TypeError(
+        "predictions: give a dict from a name to a pair, such as {'plain': learn.get_preds()}")
+    return {name: (calibration_error(*given, bins), calibration_bins(*given, bins))
+            for name, given in predictions.items()}
 
 def _draw_bins(ax, table, label, marker, line, colour):
     ax.plot(table.confidence, table.accuracy, line, color=colour, linewidth=1)
