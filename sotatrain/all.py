@@ -1,4 +1,8 @@
-"""All public names of the book's library: `from sotatrain.all import *`, after fastai's own."""
+"""All public names of the book's library: from sotatrain.all import *, after fastai's own.
+
+Five names are fastai's too, and mean ours from then on: `CutMix`, `MixUp`, `Normalize`,
+`LabelSmoothingCrossEntropy`, `one_hot`. If fastai's import is the later one, they silently mean
+fastai's again. Where the order is not certain: import sotatrain.all as st, and st.MixUp."""
 from . import settings
 from .data import *
 from .doodlenette import CLASSES, doodlenette

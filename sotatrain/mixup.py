@@ -12,11 +12,15 @@ with seeded(1): learn.fit_one_cycle(3, 1e-2)
 __all__ = ['draw_lam', 'one_hot', 'mixup', 'Mixing', 'MixUp', 'cutmix_boxes', 'cutmix', 'CutMix', 'ManifoldMixUp', 'MixOne']
 
 # %% ../nbs/07_mixup.ipynb #87f1e18f
+import inspect
 import random
+from numbers import Real
 
+from fastai.callback.mixup import MixHandler
 from fastai.vision.all import *
 
-from .core.checks import choice, number, positive
+from .core import checks
+from .core.checks import choice, number, positive, whole
 
 # %% ../nbs/07_mixup.ipynb #584ab587
 def draw_lam(
@@ -24,14 +28,17 @@ def draw_lam(
     n: int,        # how many
     fold: bool = True,  # whether to take the larger of λ and 1 − λ
 ) -> Tensor:       # n numbers between 0 and 1, float32
-    "Draws from Beta(α, α), with PyTorch's global generator."
+    """Draws from Beta(α, α), with PyTorch's global generator.
+
+    Raises `ValueError` or `TypeError` that names an impossible parameter."""
     positive('alpha', alpha)
+    whole('n', n, least=0)
     # A Beta draw is G/(G + H) for two draws G and H from the Gamma distribution of α. For a
     # small α these are too small for any number format, so we draw their logarithms, from
     # log G(α) = log G(α + 1) + log(uniform)/α.
-    gamma = torch._standard_gamma(torch.full((2, n), alpha + 1, dtype=torch.float64))
+    gamma = torch._standard_gamma(torch.full((2, n), float(alpha) + 1, dtype=torch.float64))
     uniform = torch.rand(2, n, dtype=torch.float64)
-    log_g, log_h = gamma.log() + uniform.log() / alpha
+    log_g, log_h = gamma.log() + uniform.log() / float(alpha)
     lam = (log_g - log_h).sigmoid()
     return (torch.maximum(lam, 1 - lam) if fold else lam).float()
 
@@ -44,14 +51,17 @@ def one_hot(
 
     Raises `TypeError` for labels that are not whole numbers, `ValueError` for a class that does
     not exist."""
-    y = torch.as_tensor(y).as_subclass(Tensor)
-    if y.is_floating_point() or y.dtype == torch.bool:
+    whole('n_classes', n_classes)
+    try: y = torch.as_tensor(y).as_subclass(Tensor)
+    except (TypeError, ValueError, RuntimeError): raise TypeError(
+        f"y={y!r}: one_hot wants whole numbers, in a tensor") from None
+    if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
         raise TypeError(f"labels of type {y.dtype}: one_hot wants whole numbers")
-    if y.numel() and not 0 <= y.min() <= y.max() < n_classes:
-        raise ValueError(
-            f"labels from {y.min()} to {y.max()}: with {n_classes} classes they go from 0 to "
-            f"{n_classes - 1}")
-    return F.one_hot(y.long(), n_classes).float()
+    y = y.long()
+    if y.numel() and not 0 <= y.min() <= y.max() < n_classes: raise ValueError(
+        f"labels from {y.min()} to {y.max()}: with {n_classes} classes they go from 0 to "
+        f"{n_classes - 1}")
+    return F.one_hot(y, int(n_classes)).float()
 
 # %% ../nbs/07_mixup.ipynb #10a7da09
 def _beside(lam, t):
@@ -73,6 +83,20 @@ def _check_blendable(t, name):
         if name == 'y': remedy = "use one_hot(y, n_classes) for labels"
         raise TypeError(f"{name} has the type {t.dtype}, which cannot be blended: {remedy}")
 
+# %% ../nbs/07_mixup.ipynb #ea1c0572
+def _check_shares(lam, n):
+    "λ: a number, or `n` of them, from 0 to 1."
+    try: share = torch.as_tensor(lam)
+    except (TypeError, ValueError, RuntimeError): raise TypeError(
+        f"lam={lam!r}: give a number, or a tensor of {n}") from None
+    if share.is_complex() or not ((0 <= share) & (share <= 1)).all():
+        raise ValueError(f"lam={lam}: shares are between 0 and 1")
+    if share.ndim > 1 or share.ndim and len(share) not in (1, n): raise ValueError(
+        f"lam has the shape {tuple(share.shape)}: give a number, or {n}, one for each picture")
+
+def _check_partners(perm, n):
+    checks.tensor('perm', perm, (n,), 'whole numbers', low=0, high=n - 1)
+
 # %% ../nbs/07_mixup.ipynb #4fd66551
 def mixup(
     x: Tensor,     # n × any shape, floating point: pictures, or whatever can be blended
@@ -83,23 +107,28 @@ def mixup(
     """λ of each picture and 1 − λ of its partner, and their targets in the same way.
 
     (Zhang and others 2017, section 1.) Raises `TypeError` for whole numbers, which cannot be
-    blended (labels need `one_hot`), `ValueError` for a λ that is no share."""
-    share = torch.as_tensor(lam)
-    if not ((0 <= share) & (share <= 1)).all():
-        raise ValueError(f"lam={lam}: shares are between 0 and 1")
-    return _blend(x, lam, perm, 'x'), _blend(y, lam, perm, 'y')
+    blended (labels need `one_hot`), `ValueError` for a λ that is no share, for a partner that
+    is not in the batch, and for lengths that differ."""
+    for name, t in dict(x=x, y=y).items():
+        _check_blendable(t, name)
+        if not t.ndim or len(t) != len(x): raise ValueError(
+            f"{name} has the shape {tuple(t.shape)}: x and y need a row for each picture")
+    _check_shares(lam, len(x))
+    _check_partners(perm, len(x))
+    return _blend(x, lam, perm.long(), 'x'), _blend(y, lam, perm.long(), 'y')
 
 # %% ../nbs/07_mixup.ipynb #b1041ce8
-class Mixing(Callback):
+class Mixing(MixHandler):
     """What Mixup and its relatives share.
 
     A subclass has `draw`, and `scope`: one λ for each 'sample', or for the 'batch'.
     For targets that are whole numbers, the losses are blended; other targets (one-hot, several
     labels, regression) are blended themselves. Metrics see the targets of the larger part. The
     learner's loss function is left alone."""
-    run_valid = False
     order = -5   # before callbacks that look at the loss
     pair = None  # if the batch is mixed: λ, its targets, and those of the partners
+    # fastai's puts another loss into the learner, and back
+    before_train = after_train = after_cancel_train = after_cancel_fit = noop
 
     def __init__(self,
         until: float = 1.,  # the fraction of the training after which nothing is mixed
@@ -114,7 +143,7 @@ class Mixing(Callback):
 # %% ../nbs/07_mixup.ipynb #6e81ff9f
 @patch
 def before_fit(self: Mixing):
-    if sum(isinstance(cb, Mixing) for cb in self.learn.cbs) > 1:
+    if sum(isinstance(cb, MixHandler) for cb in self.learn.cbs) > 1:
         raise ValueError(
             "two kinds of mixing at once would spoil each other's labels: use one, or MixOne "
             "for one of them at a time")
@@ -148,11 +177,17 @@ def _loss_of_each(function, pred, target):
         with NoneReduce(function) as each: losses = each(pred, target)
     except TypeError as error:
         if 'reduction' not in str(error): raise
-        raise TypeError(
-            f"the loss function {function} has no `reduction`, so it cannot give a loss for "
-            "each picture: use scope='batch'") from None
+        raise _NoLossOfEach(function, 'has no `reduction`') from None
+    if losses.numel() % len(target) or not losses.numel():
+        raise _NoLossOfEach(function, 'takes no notice of its `reduction`')
     return losses.reshape(len(target), -1).sum(1)
 
+class _NoLossOfEach(TypeError):
+    def __init__(self, function, why): super().__init__(
+        f"the loss function {function} {why}, so it cannot give a loss for each picture: "
+        "use scope='batch'")
+
+# %% ../nbs/07_mixup.ipynb #ea1c0573
 def _normalizer(function, pred, y):
     "c(y): the loss of a batch, divided by the sum of its pictures' losses."
     # It does not depend on predictions: every prediction would do; zeros are never infinite.
@@ -208,6 +243,7 @@ def show_batch(self: Mixing,
     max_n: int = 6,    # pictures to show
 ):
     "A mixed training batch, with both labels of each picture and their shares."
+    whole('max_n', max_n)
     x, y = dls.train.one_batch()
     (x,), lam, perm = self.draw((x,))
     x, _ = dls.train.decode((x, y))
@@ -227,7 +263,13 @@ def cutmix_boxes(
 ) -> Tensor:      # n × 4 whole numbers: left, top, right, bottom; px, the last two not included
     """Boxes with a share of 1 − λ of the area, at random places.
 
-    What would be outside of the picture is cut off (Yun and others 2019, equation 2)."""
+    What would be outside of the picture is cut off (Yun and others 2019, equation 2). Raises
+    `ValueError` or `TypeError` for what are no shares and no sides."""
+    checks.tensor('lam', lam, ('n',), 'floats', low=0, high=1)
+    for name, value in dict(height=height, width=width).items(): whole(name, value)
+    return _boxes(lam, height, width)
+
+def _boxes(lam, height, width):
     size = torch.tensor([width, height], device=lam.device)
     half = (1 - lam).sqrt()[:, None] * size / 2
     centre = torch.rand(len(lam), 2).to(lam.device) * size
@@ -240,7 +282,21 @@ def cutmix(
     boxes: Tensor,  # n × 4, from `cutmix_boxes`
     perm: Tensor,   # n: the partner of each
 ) -> tuple:         # (x with the partners' boxes pasted in, n × true λ)
-    "Paste a box of each picture's partner into it. λ is the share of pixels that is left."
+    """Paste a box of each picture's partner into it. λ is the share of pixels that is left.
+
+    Raises `ValueError` or `TypeError` for boxes or partners that do not fit."""
+    checks.tensor('x', x, ('n', 'channels', 'height', 'width'))
+    (n, _, height, width), edges = x.shape, ('left', 'top', 'right', 'bottom')
+    checks.tensor('boxes', boxes, (n, 4), 'whole numbers')
+    for name, edge, high in zip(edges, boxes.unbind(1), (width, height)*2):
+        checks.tensor(f'boxes ({name})', edge, low=0, high=high)
+    if (boxes[:, :2] > boxes[:, 2:]).any(): raise ValueError(
+        "boxes: left and top must not be above right and bottom")
+    _check_partners(perm, n)
+    return _paste(x, boxes, perm.long())
+
+# %% ../nbs/07_mixup.ipynb #ea1c0574
+def _paste(x, boxes, perm):
     height, width = x.shape[-2:]
     left, top, right, bottom = boxes[:, :, None].unbind(1)  # each n × 1
     row = torch.arange(height, device=x.device)
@@ -270,8 +326,8 @@ class CutMix(MixUp):
                 "CutMix needs batches of pictures, n × c × h × w, and nothing else: use MixUp "
                 "for other data")
         shares = lam[:1] if self.scope == 'batch' else lam
-        boxes = cutmix_boxes(shares, *xb[0].shape[-2:]).expand(len(lam), 4)
-        x, lam = cutmix(xb[0], boxes, perm)
+        boxes = _boxes(shares, *xb[0].shape[-2:]).expand(len(lam), 4)
+        x, lam = _paste(xb[0], boxes, perm)
         return (x,), lam
 
 # %% ../nbs/07_mixup.ipynb #eeddfed0
@@ -375,8 +431,8 @@ class MixOne(Mixing):
         super().__init__(until)
         if mixers is None: mixers = {'MixUp': {}, 'CutMix': {}}
         if isinstance(mixers, dict): mixers = [_mixer(*item) for item in mixers.items()]
-        self.mixers = list(mixers)
-        self.weights = [1]*len(self.mixers) if weights is None else list(weights)
+        self.mixers = list(L(mixers))
+        self.weights = [1]*len(self.mixers) if weights is None else list(L(weights))
         _check_mixers(self.mixers, self.weights)
 
 # %% ../nbs/07_mixup.ipynb #816b47b2
@@ -384,6 +440,7 @@ def _mixer(name, parameters):
     known = {kind.__name__: kind for kind in (MixUp, CutMix, ManifoldMixUp)}
     if name not in known:
         raise ValueError(f"mixers: there is no {name!r}; choose from {', '.join(known)}")
+    checks.known(f'mixers[{name!r}]', parameters, inspect.signature(known[name]).parameters)
     return known[name](**parameters)
 
 def _check_mixers(mixers, weights):
@@ -393,7 +450,8 @@ def _check_mixers(mixers, weights):
             raise TypeError(
                 f"mixers: {mixer!r} is none; give callbacks such as MixUp(), or their "
                 "parameters by name")
-    if len(weights) != len(mixers) or min(weights) < 0 or not sum(weights):
+    are_weights = all(isinstance(w, Real) and 0 <= w < math.inf for w in weights)
+    if len(weights) != len(mixers) or not are_weights or not sum(weights):
         raise ValueError(
             f"weights={weights} for {len(mixers)} mixers: give each one a weight of 0 or more, "
             "and not 0 to all")

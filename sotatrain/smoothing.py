@@ -11,9 +11,11 @@ loss(torch.zeros(2, 10), tensor([3, 7]))   # logits that know nothing, and two l
 __all__ = ['smooth_labels', 'LabelSmoothingCrossEntropy']
 
 # %% ../nbs/08_smoothing.ipynb #9164dc27
+from fastai import losses
 from fastai.vision.all import *
 
-from .core.checks import choice, number
+from .core import checks
+from .core.checks import choice, number, whole
 from .mixup import one_hot
 
 # %% ../nbs/08_smoothing.ipynb #05dbd0e8
@@ -24,15 +26,21 @@ def smooth_labels(
 ) -> Tensor:          # n × n_classes; rows sum to 1
     """Targets that ask for a little less than certainty (Szegedy and others 2015, section 7).
 
-    Raises `ValueError` for an `eps` outside 0 to 1, or another number of classes in `y`."""
+    Raises `ValueError` for an `eps` outside 0 to 1, another number of classes in `y`, and rows
+    that are no distributions; `TypeError` for what is no tensor of numbers."""
     number('eps', eps, 1)
+    whole('n_classes', n_classes)
+    checks.tensor('y', y, kinds=('whole numbers', 'floats'))
+    if y.is_floating_point():
+        checks.tensor('y', y, ('n', 'classes'))
+        if y.shape[1] != n_classes: raise ValueError(
+            f"targets for {y.shape[1]} classes, and n_classes={n_classes}: they must agree")
+        checks.probabilities('y', y)
     q = y if y.is_floating_point() else one_hot(y, n_classes)
-    if q.shape[-1] != n_classes: raise ValueError(
-        f"targets for {q.shape[-1]} classes, and n_classes={n_classes}: they must agree")
     return (1 - eps)*q + eps/n_classes
 
 # %% ../nbs/08_smoothing.ipynb #1056904b
-class LabelSmoothingCrossEntropy(Module):
+class LabelSmoothingCrossEntropy(losses.LabelSmoothingCrossEntropy):
     """Cross-entropy with smoothed targets, equal to `F.cross_entropy(label_smoothing=eps)`.
 
     Raises `ValueError` or `TypeError` that names an impossible parameter, and `ValueError` for
@@ -47,14 +55,23 @@ class LabelSmoothingCrossEntropy(Module):
         number('eps', eps, 1)
         choice('reduction', reduction, ('mean', 'sum', 'none'))
         self.eps, self.reduction = eps, reduction
-        if weight is not None: weight = torch.as_tensor(weight, dtype=torch.float32)
-        self.register_buffer('weight', weight)
+        self.register_buffer('weight', None if weight is None else _as_weights(weight))
 
     def activation(self, output): return output.softmax(-1)
     def decodes(self, output): return output.argmax(-1)
 
+# %% ../nbs/08_smoothing.ipynb #ea1c0582
+def _as_weights(weight):
+    try: weight = torch.as_tensor(weight, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError): raise TypeError(
+        f"weight={weight!r}: give a number for each class") from None
+    checks.tensor('weight', weight, ('classes',), low=0, finite=True)
+    return weight
+
 # %% ../nbs/08_smoothing.ipynb #40974251
 def _check_fit(output, target, weight):
+    checks.tensor('output', output, kinds='floats')
+    checks.tensor('target', target, kinds=('floats', 'whole numbers'))
     soft = target.is_floating_point()
     if output.ndim != 2 or target.shape != (output.shape if soft else output.shape[:1]):
         raise ValueError(
@@ -64,6 +81,8 @@ def _check_fit(output, target, weight):
         raise ValueError(
             f"weight has {len(weight)} numbers for {output.shape[1]} classes: "
             "give one for each")
+    if not soft and target.device.type == 'cpu':  # a GPU would have to wait
+        checks.tensor('target', target, low=0, high=output.shape[1] - 1)
 
 # %% ../nbs/08_smoothing.ipynb #d4d4bbb6
 @patch

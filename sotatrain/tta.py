@@ -10,7 +10,8 @@ f'{accuracy(probabilities, targets).item():.1%} of {len(probabilities):,} answer
 
 # %% auto #0
 __all__ = ['CORNERS', 'VIEWS', 'MERGES', 'Pictures', 'random_views', 'flip_views', 'five_crop_views', 'multi_scale_views',
-           'merge_views', 'check_tta', 'tta', 'calibration_bins', 'calibration_error', 'plot_reliability']
+           'merge_views', 'check_tta', 'UnreadablePictures', 'tta', 'calibration_bins', 'calibration_error',
+           'plot_reliability']
 
 # %% ../nbs/06_tta.ipynb #e58d0845
 import itertools
@@ -19,9 +20,9 @@ from functools import reduce
 from typing import NamedTuple
 
 from fastai.vision.all import *
-from fastprogress import progress_bar
 
-from .core.checks import choice, number, whole
+from .core import checks
+from .core.checks import choice, number, positive, whole
 from sotatrain.presize import (
     Augment,
     PresizedDL,
@@ -46,13 +47,20 @@ def _pictures_of(dl, indices):
     squares = dl.squares(indices)
     return Pictures(squares, centre_crop(squares, dl.size), dl.augment)
 
+def _check_views(pictures, n):
+    if not isinstance(pictures, Pictures): raise TypeError(
+        f"views are made of `Pictures`, and this is {type(pictures).__name__}")
+    whole('n', n, least=0)
+
 # %% ../nbs/06_tta.ipynb #570764bc
 def random_views(pictures, n, generator):
     "`n` random crops, as in training."
+    _check_views(pictures, n)
     for _ in range(n): yield pictures.augment(pictures.squares, pictures.size, generator)
 
 def flip_views(pictures, n, generator):
     "The centre crop as in a mirror: always one view."
+    _check_views(pictures, n)
     if n: yield pictures.plain.flip(-1)
 
 # %% ../nbs/06_tta.ipynb #344a4f74
@@ -62,6 +70,8 @@ def five_crop_views(pictures, n, generator,
     share: float = .875,  # side of a corner's window, as a share of the largest square's
 ):
     "The four corners (or the first `n` of them), which join the centre crop."
+    _check_views(pictures, n)
+    positive('share', share, 1)
     for x, y in CORNERS[:n]:
         windows = square_windows(pictures.squares.aspects, share, x, y)
         yield upright_crop(pictures.squares, windows, pictures.size)
@@ -71,6 +81,8 @@ def multi_scale_views(pictures, n, generator,
     factor: float = 1.25,  # the largest size, and one over the smallest, relative to the usual
 ):
     "The centre crop at `n` other sizes, from large to small, up to the store's side."
+    _check_views(pictures, n)
+    positive('factor', factor)
     larger, smaller = (n + 1) // 2, n // 2
     up = [k / larger for k in range(larger, 0, -1)]
     down = [-k / smaller for k in range(1, smaller + 1)]
@@ -91,8 +103,12 @@ def merge_views(
     merge: str = 'mean',  # 'mean', 'max' or 'gmean', the geometric mean
     beta: float = .25,    # weight of the plain view; None: as each other; not used by 'max'
 ) -> Tensor:              # pictures × classes; rows sum to 1
-    "One distribution for each picture from those of its views."
-    choice('merge', merge, MERGES)
+    """One distribution for each picture from those of its views.
+
+    Raises `ValueError` or `TypeError` for what is no distribution."""
+    _check_merge(merge, beta)
+    checks.probabilities('plain', plain)
+    others = map(partial(_checked_view, plain.shape), others)
     if merge == 'max': merged = reduce(torch.maximum, others, plain)
     elif merge == 'mean': merged = _weighted(plain, others, beta)
     else: merged = _weighted(_log(plain), map(_log, others), beta).exp()
@@ -104,49 +120,89 @@ def _weighted(plain, others, beta):
     total, count = 0., 0
     for view in others: total, count = total + view, count + 1
     if not count: return plain
-    beta = 1 / (count + 1) if beta is None else beta
+    beta = 1 / (count + 1) if beta is None else float(beta)
     return beta * plain + (1 - beta) * total / count
 
 def _log(p): return p.clamp(min=torch.finfo(p.dtype).tiny).log()
+
+def _check_merge(merge, beta):
+    choice('merge', merge, MERGES)
+    if beta is not None: number('beta', beta, 1)
+
+def _checked_view(shape, view):
+    checks.tensor('a view', view, tuple(shape))
+    checks.probabilities('a view', view)
+    return view
 
 # %% ../nbs/06_tta.ipynb #45ef1281
 def _crops(pictures, make_views, n, generator):
     "The views of a batch, the plain one first, each made when it is asked for."
     yield pictures.plain
     if not n: return
-    expected = pictures.plain.shape[:2]
     for crop in make_views(pictures, n, generator):
-        if crop.ndim != 4 or crop.shape[:2] != expected: raise ValueError(
+        checks.tensor('a view', crop, kinds='floats')
+        if crop.ndim != 4 or crop.shape[:2] != pictures.plain.shape[:2]: raise ValueError(
             f"a view has the shape {tuple(crop.shape)}: "
             f"for this batch it must be {len(pictures.plain)} × 3 × height × width")
         yield crop
 
 # %% ../nbs/06_tta.ipynb #dc430f50
-def _probabilities(learn, dl, crop):
-    xb, = dl.after_batch((TensorImage(crop),))
-    output = learn.model(xb).as_subclass(Tensor).float()
+def _probabilities(learn, dl, i, crop, targets):
+    "The learner's answers to a view of batch `i`."
+    learn.pred = None
+    learn.one_batch(i, dl.after_batch((TensorImage(crop), *targets)))
+    if learn.pred is None: raise ValueError(
+        "a callback has cancelled a batch, so there is no answer to it: remove the callback, "
+        "as in `with learn.removed_cbs(cb): tta(learn)`")
+    output = learn.pred.as_subclass(Tensor).float()
     p = getattr(learn.loss_func, 'activation', noop)(output)
     if p is output: p = output.softmax(-1)
-    return (p / p.sum(-1, keepdim=True)).cpu()
+    p = (p / p.sum(-1, keepdim=True)).cpu()
+    if not p.isfinite().all(): raise ValueError(
+        "the network's answers are NaN or infinite, or all 0, which makes no probabilities: "
+        "has its training diverged?")
+    checks.probabilities('what the network answers', p)
+    return p
+
+# %% ../nbs/06_tta.ipynb #ea1c0552
+class _AnyLoss(GetAttr):
+    "The learner's loss, or NaN where it fails."
+    _default = 'loss_func'
+    def __init__(self, loss_func): self.loss_func = loss_func
+    def __call__(self, pred, *targets):
+        try: return self.loss_func(pred, *targets)
+        except Exception: return torch.tensor(math.nan, device=pred.device)
+
+def _callbacks(learn):
+    "Those that take part: none if one of them has called `tta`, which would go on for ever."
+    if isinstance(learn.loss_func, _AnyLoss): return L()
+    return L(cb for cb in learn.cbs if not getattr(cb, 'remove_on_fetch', False))
 
 # %% ../nbs/06_tta.ipynb #cee9e253
+_LOOP = ('cbs', 'loss_func', 'dl', 'training', 'iter', 'n_iter',  # what a loop over batches
+         'xb', 'yb', 'pred', 'loss', 'loss_grad')                 # leaves in a learner
 @contextmanager
 def _predicting(learn, dl):
-    "The model in evaluation mode, and transforms as for validation; afterwards as before."
+    "Inside, `one_batch` does what it does in `get_preds`; afterwards all is as before."
+    before = {name: value for name, value in vars(learn).items() if name in _LOOP}
     modes = [(module, module.training) for module in learn.model.modules()]
     split = dl.after_batch.split_idx
-    learn.model.to(dl.device).eval()
-    dl.after_batch.split_idx = 1
     try:
+        learn.cbs = _callbacks(learn)
+        learn.loss_func, learn.training = _AnyLoss(learn.loss_func), False
+        learn.dl, learn.n_iter, dl.after_batch.split_idx = dl, len(dl), 1
+        learn.model.to(dl.device).eval()
         with torch.no_grad(): yield
     finally:
         for module, training in modes: module.training = training
         dl.after_batch.split_idx = split
+        for name in _LOOP: vars(learn).pop(name, None)
+        vars(learn).update(before)
 
 # %% ../nbs/06_tta.ipynb #f0e3ddf6
 def _data_of(learn, ds_idx, dl):
     "The pictures to predict, if views can be made of them."
-    dl = learn.dls[ds_idx] if dl is None else dl
+    if dl is None: dl = _loader_of(learn, ds_idx)
     if not isinstance(dl, PresizedDL): raise TypeError(
         f"{type(dl).__name__} decodes its pictures for each view: make the data with "
         "sotatrain's get_dls, or use fastai's learn.tta")
@@ -156,36 +212,97 @@ def _data_of(learn, ds_idx, dl):
     if dl.targets and dl.targets[0].ndim > 1: raise ValueError(
         "each picture may have several labels here, and tta gives probabilities of classes "
         "that exclude one another")
-    if hasattr(learn, 'check_normalize'): learn.check_normalize.check(dl)
-    return dl
+    return dl.new(shuffle=False, drop_last=False) if dl.drop_last else dl
+
+def _loader_of(learn, ds_idx):
+    if not isinstance(learn, Learner): raise TypeError(
+        f"{type(learn).__name__} is no Learner: make one with make_learner")
+    choice('ds_idx', ds_idx, range(len(learn.dls.loaders)))
+    return learn.dls[ds_idx]
 
 # %% ../nbs/06_tta.ipynb #594a19e9
 def check_tta(n=4, views='random', merge='mean', beta=.25, seed=0):
     "Raises `ValueError` or `TypeError` that names a parameter of `tta` which is not possible."
     for name, value in dict(n=n, seed=seed).items(): whole(name, value, least=0)
     if not callable(views): choice('views', views, VIEWS)
-    choice('merge', merge, MERGES)
-    if beta is not None: number('beta', beta, 1)
+    _check_merge(merge, beta)
+
+# %% ../nbs/06_tta.ipynb #ea1c0554
+class UnreadablePictures(ValueError):
+    "Some pictures could not be decoded. The answers to the others are in this error."
+    def __init__(self,
+        failed: dict,   # from the place of a picture among the loader's items to its error
+        read: list,     # the places of the others
+        result: tuple,  # what `tta` would have returned for these; None if there are none
+    ):
+        self.failed, self.read, self.result = failed, read, result
+        all_of_them = len(failed) + len(read)
+        errors = '; '.join(map(str, [*failed.values()][:3])) + '; …'*(len(failed) > 3)
+        super().__init__(
+            f"{len(failed)} of {all_of_them} pictures cannot be decoded: {errors}. Leave them "
+            "out (`failed` has their places); the answers to the others are this error's "
+            "`result`, in the order of `read`")
+
+# %% ../nbs/06_tta.ipynb #ea1c0555
+def _readable(dl, indices, failed):
+    "The pictures of a batch that can be decoded, and their indices; others go to `failed`."
+    try: return _pictures_of(dl, indices), indices
+    except (OSError, ValueError) as error:
+        if len(indices) == 1: return failed.update({indices[0]: _named(error, dl, indices)}), []
+    good = [i for i in indices if _readable(dl, [i], failed)[1]]
+    return (_pictures_of(dl, good) if good else None), good
+
+def _named(error, dl, indices):
+    "The error, with the picture's name if it has one."
+    item = dl.dataset.items[indices[0]]
+    name = str(item) if isinstance(item, (str, Path)) else f'item {indices[0]}'
+    return error if name in str(error) else ValueError(f'{name}: {error}')
 
 # %% ../nbs/06_tta.ipynb #1271e400
-def _answers(learn, dl, make_views, n, seed):
+def _answers(learn, dl, make_views, n, seed, read, failed):
     "For each batch, an iterator over the probabilities of its views."
-    generator = torch.Generator().manual_seed(seed)
-    batches = torch.arange(len(dl.dataset)).split(dl.bs)
-    if hasattr(learn, 'progress'): batches = progress_bar(batches, leave=False)
-    for indices in batches:
-        crops = _crops(_pictures_of(dl, indices.tolist()), make_views, n, generator)
-        yield (_probabilities(learn, dl, crop) for crop in crops)
+    generator = torch.Generator().manual_seed(int(seed))
+    for i, indices in enumerate(torch.arange(len(dl.dataset)).split(dl.bs)):
+        pictures, indices = _readable(dl, indices.tolist(), failed)
+        if not indices: continue
+        read += indices
+        targets = [y[indices] for y in dl.targets]
+        crops = _crops(pictures, make_views, n, generator)
+        yield (_probabilities(learn, dl, i, crop, targets) for crop in crops)
 
 def _merged(batches, merge, beta, keep):
-    "Merged probabilities, and those of all views if they are to be kept."
-    merged, kept = [], []
+    "For each batch, merged probabilities, and those of all views if they are to be kept."
     for views in batches:
-        if keep:
-            kept.append(torch.stack([*views]))
-            views = iter(kept[-1])
-        merged.append(merge_views(next(views), views, merge, beta))
-    return torch.cat(merged), torch.cat(kept, 1) if keep else None
+        kept = torch.stack([*views]) if keep else None
+        if keep: views = iter(kept)
+        yield merge_views(next(views), views, merge, beta), kept
+
+# %% ../nbs/06_tta.ipynb #ea1c0557
+def _in_validation(learn, batches):
+    "All `batches`, each made when it is its turn, between the events of a validation."
+    made = None
+    def make():
+        nonlocal made
+        made = [*batches]
+    learn._with_events(make, 'validate', CancelValidException)
+    if made is None: raise ValueError(
+        "a callback has cancelled the validation, so there are no answers: remove it, as in "
+        "`with learn.removed_cbs(cb): tta(learn)`")
+    return made
+
+# %% ../nbs/06_tta.ipynb #ea1c0558
+def _together(dl, made, read):
+    "Probabilities, targets if there are any, and probabilities of all views if kept."
+    merged, kept = zip(*made)
+    targets = dl.targets[0].as_subclass(Tensor)[read] if dl.targets else None
+    return torch.cat(merged), targets, None if kept[0] is None else torch.cat(kept, 1)
+
+def _predicted(learn, dl, make_views, n, seed, merge, beta, keep):
+    read, failed = [], {}
+    with _predicting(learn, dl):
+        batches = _answers(learn, dl, make_views, n, seed, read, failed)
+        made = _in_validation(learn, _merged(batches, merge, beta, keep))
+    return _together(dl, made, read) if made else None, read, failed
 
 # %% ../nbs/06_tta.ipynb #72b959c1
 def tta(
@@ -201,14 +318,22 @@ def tta(
 ) -> tuple:                      # (probabilities in the files' order, targets or None)
     """Merge probabilities of several views of each picture, which is decoded once at most.
 
-    Raises `ValueError` or `TypeError` for parameters and for data that are not possible."""
+    Raises `ValueError` or `TypeError` for parameters and for data that are not possible, and
+    `UnreadablePictures`, which holds the other answers, for what cannot be decoded."""
     check_tta(n, views, merge, beta, seed)
-    dl = _data_of(learn, ds_idx, dl)
-    with _predicting(learn, dl):
-        batches = _answers(learn, dl, VIEWS.get(views, views), n, seed)
-        merged, of_views = _merged(batches, merge, beta, return_views)
-    targets = dl.targets[0].as_subclass(Tensor) if dl.targets else None
-    return (merged, targets, of_views) if return_views else (merged, targets)
+    options = views if callable(views) else VIEWS[views], n, seed, merge, beta, return_views
+    result, read, failed = _predicted(learn, _data_of(learn, ds_idx, dl), *options)
+    if result and not return_views: result = result[:2]
+    if failed: raise UnreadablePictures(failed, read, result)
+    return result
+
+# %% ../nbs/06_tta.ipynb #ea1c0562
+def _check_answers(probabilities, targets, bins):
+    checks.probabilities('probabilities', probabilities)
+    n, classes = probabilities.shape
+    if not n: raise ValueError("there are no probabilities: give those of a picture or more")
+    checks.tensor('targets', targets, (n,), 'whole numbers', low=0, high=classes - 1)
+    whole('bins', bins)
 
 # %% ../nbs/06_tta.ipynb #3c7634aa
 def calibration_bins(
@@ -216,12 +341,15 @@ def calibration_bins(
     targets: Tensor,        # the right class of each picture
     bins: int = 15,         # of equal width, from confidence 0 to 1
 ) -> pd.DataFrame:          # a row for each bin that is not empty: count, confidence, accuracy
-    "Answers sorted by their confidence: how confident, and how often right?"
-    confidence, answer = probabilities.max(-1)
+    """Answers sorted by their confidence: how confident, and how often right?
+
+    Raises `ValueError` or `TypeError` for what are no probabilities, targets or bins."""
+    _check_answers(probabilities, targets, bins)
+    confidence, answer = probabilities.detach().cpu().max(-1)
     table = pd.DataFrame(dict(
         bin=(confidence * bins).long().clamp(max=bins - 1).numpy(),
         confidence=confidence.double().numpy(),
-        accuracy=(answer == targets).double().numpy()))
+        accuracy=(answer == targets.cpu()).double().numpy()))
     count = table.groupby('bin').size().rename('count')
     return pd.concat([count, table.groupby('bin').mean()], axis=1)
 
@@ -229,9 +357,11 @@ def calibration_bins(
 def calibration_error(
     probabilities: Tensor,  # pictures × classes
     targets: Tensor,        # the right class of each picture
-    bins: int = 15,
+    bins: int = 15,         # of equal width, from confidence 0 to 1
 ) -> float:                 # from 0 to 1
-    "The expected calibration error (Guo and others 2017, equation 3)."
+    """The expected calibration error (Guo and others 2017, equation 3).
+
+    Raises the same as `calibration_bins`."""
     table = calibration_bins(probabilities, targets, bins)
     distance = (table.accuracy - table.confidence).abs()
     return float((table['count'] * distance).sum() / table['count'].sum())
@@ -239,19 +369,31 @@ def calibration_error(
 # %% ../nbs/06_tta.ipynb #d55eb515
 def plot_reliability(
     predictions: dict,  # from a name to (probabilities, targets)
-    bins: int = 15,
+    bins: int = 15,     # of equal width, from confidence 0 to 1
     ax=None,            # matplotlib's axes; new ones if not given
-):
-    "Accuracy against confidence, and the calibration error; large marks mean many answers."
+):                      # the axes
+    """Accuracy against confidence, and the calibration error; large marks mean many answers.
+
+    Raises the same as `calibration_bins`."""
+    tables = _tables_of(predictions, bins)
     ax = ax or plt.subplots(figsize=(4.5, 4))[1]
     ax.plot([0, 1], [0, 1], color='gray', linestyle='--', linewidth=1)
     styles = itertools.cycle(zip('os^D', ('-', '--', ':', '-.'), ('C0', 'C1', 'C2', 'C3')))
-    for (name, given), style in zip(predictions.items(), styles):
-        error = 100 * calibration_error(*given, bins)
-        _draw_bins(ax, calibration_bins(*given, bins), f'{name}, ECE {error:.1f} %', *style)
+    for (name, (error, table)), style in zip(tables.items(), styles):
+        _draw_bins(ax, table, f'{name}, ECE {100 * error:.1f} %', *style)
     ax.set(xlabel='confidence', ylabel='accuracy', xlim=(-.03, 1.03), ylim=(-.03, 1.03))
     ax.legend(frameon=False)
     return ax
+
+# %% ../nbs/06_tta.ipynb #ea1c0563
+def _tables_of(predictions, bins):
+    "For each name its calibration error and its bins."
+    pairs = isinstance(predictions, dict) and len(predictions) and all(
+        isinstance(given, (tuple, list)) and len(given) == 2 for given in predictions.values())
+    if not pairs: raise TypeError(
+        "predictions: give a dict from a name to a pair, such as {'plain': learn.get_preds()}")
+    return {name: (calibration_error(*given, bins), calibration_bins(*given, bins))
+            for name, given in predictions.items()}
 
 def _draw_bins(ax, table, label, marker, line, colour):
     ax.plot(table.confidence, table.accuracy, line, color=colour, linewidth=1)

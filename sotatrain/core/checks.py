@@ -27,9 +27,9 @@ def number(name, value, high=inf):
         raise ValueError(f"{name}={value}: it must be {rule}")
 
 
-def positive(name, value):
-    "A finite number above 0."
-    number(name, value)
+def positive(name, value, high=inf):
+    "A finite number above 0, and not above `high`."
+    number(name, value, high)
     if value == 0: raise ValueError(f"{name}=0: it must be more than 0")
 
 

@@ -1,5 +1,6 @@
 import math
 import random
+import re
 from copy import deepcopy
 from functools import partial
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fastai.callback.mixup import MixHandler
 from fastai.callback.mixup import MixUp as FastaiMixUp
 from fastai.vision.all import (
     SGD,
@@ -827,3 +829,134 @@ def test_a_batch_is_shown_with_both_labels(tiny, kind):
 def test_what_happens_inside_the_network_is_not_shown(tiny):
     with pytest.raises(RuntimeError, match='there is nothing to show'):
         ManifoldMixUp().show_batch(get_dls(16, 8, tiny, presize=24))
+
+
+# --- what is refused, and what fastai knows
+
+X, Y, PERM = torch.rand(3, 2), torch.eye(3), torch.tensor([1, 2, 0])
+
+@pytest.mark.parametrize('args,message', [
+    ((X, Y[:2], .5, PERM), r'y has the shape \(2, 3\): x and y need a row for each picture'),
+    ((X, Y, torch.rand(2), PERM), r'lam has the shape \(2,\): give a number, or 3'),
+    ((X, Y, torch.rand(3, 1), PERM), 'lam has the shape'),
+    ((X, Y, 'half', PERM), "lam='half': give a number, or a tensor of 3"),
+    ((X, Y, None, PERM), 'lam=None'),
+    ((X, Y, .5, PERM[:2]), 'perm is 2: it must be 3'),
+    ((X, Y, .5, PERM + 1), 'perm has values from 1 to 3: they must be between 0 and 2'),
+    ((X, Y, .5, PERM.float()), 'perm has values of type float32: they must be whole numbers'),
+    ((X, Y, .5, PERM.tolist()), 'perm is a list'),
+    ((X.numpy(), Y, .5, PERM), 'x is a ndarray'),
+    ((torch.tensor(1.), Y, .5, PERM), r'x has the shape \(\)'),
+])
+def test_mixup_says_what_does_not_fit(args, message):
+    with pytest.raises((ValueError, TypeError), match=message): mixup(*args)
+
+
+BOXES = torch.tensor([[0, 0, 2, 2]]).expand(3, 4)
+PICTURES = torch.rand(3, 1, 4, 4)
+
+@pytest.mark.parametrize('args,message', [
+    ((PICTURES[0], BOXES, PERM), 'x is 1 × 4 × 4: it must be n × channels × height × width'),
+    ((PICTURES, BOXES[:2], PERM), 'boxes is 2 × 4: it must be 3 × 4'),
+    ((PICTURES, BOXES.float(), PERM), 'boxes has values of type float32'),
+    ((PICTURES, BOXES + 3, PERM), r'boxes \(right\) has values from 5 to 5'),
+    ((PICTURES, BOXES.flip(1), PERM), 'left and top must not be above right and bottom'),
+    ((PICTURES, BOXES, PERM + 1), 'perm has values from 1 to 3'),
+])
+def test_cutmix_says_what_does_not_fit(args, message):
+    with pytest.raises((ValueError, TypeError), match=message): cutmix(*args)
+
+
+@pytest.mark.parametrize('args,message', [
+    ((torch.tensor([.5, 1.5]), 4, 4), 'lam has values from 0.5 to 1.5'),
+    ((torch.tensor([math.nan]), 4, 4), 'lam has values from nan'),
+    ((.5, 4, 4), 'lam is a float: it must be a tensor'),
+    ((torch.rand(2), 0, 4), 'height=0: it must be 1 or more'),
+    ((torch.rand(2), 4, 4.), 'width=4.0: it must be a whole number'),
+])
+def test_boxes_say_what_does_not_fit(args, message):
+    with pytest.raises((ValueError, TypeError), match=message): cutmix_boxes(*args)
+
+
+@pytest.mark.parametrize('args,message', [
+    (('a', 3), "y='a': one_hot wants whole numbers"),
+    ((np.array(['a']), 3), 'one_hot wants whole numbers'),
+    ((torch.tensor([True]), 3), 'labels of type torch.bool'),
+    ((torch.tensor([1j]), 3), 'labels of type torch.complex64'),
+    ((PERM, 0), 'n_classes=0: it must be 1 or more'),
+    ((PERM, -1), 'n_classes=-1'),
+    ((PERM, 3.), 'n_classes=3.0: it must be a whole number'),
+])
+def test_one_hot_says_what_it_cannot_take(args, message):
+    with pytest.raises((ValueError, TypeError), match=message): one_hot(*args)
+
+
+labels = st.integers(-3, 9) | st.floats() | st.booleans() | st.text(max_size=2)
+
+@given(st.lists(labels, max_size=4), st.integers(-1, 9) | st.floats() | st.none())
+@settings(max_examples=80, deadline=None)
+def test_one_hot_gives_vectors_or_says_why_not(y, n_classes):
+    try: vectors = one_hot(y, n_classes)
+    except (ValueError, TypeError) as error:
+        assert re.search('one_hot wants|n_classes|with . classes', str(error))
+    else:
+        assert vectors.shape == (len(y), n_classes)
+        assert vectors.argmax(-1).tolist() == y
+        assert torch.equal(vectors.sum(-1), torch.ones(len(y)))
+
+
+share = st.floats() | st.lists(st.floats(), max_size=4) | st.none() | st.text(max_size=3)
+
+@given(share, st.lists(st.integers(-2, 4), max_size=4))
+@settings(max_examples=120, deadline=None)
+def test_mixup_gives_blends_or_says_why_not(lam, perm):
+    try: mixed, targets = mixup(X, Y, lam, torch.tensor(perm))
+    except (ValueError, TypeError) as error: assert re.search('lam|perm|shares', str(error))
+    else:
+        assert sorted(perm) == sorted(x % 3 for x in perm) and mixed.shape == X.shape
+        assert torch.allclose(targets.sum(1), torch.ones(3))
+        assert 0 <= mixed.min() and mixed.max() <= 1
+
+
+def test_numbers_of_numpy_are_numbers():
+    mixer = MixUp(np.float32(.4), until=np.float64(.5))
+    assert math.isclose(mixer.alpha, .4, rel_tol=1e-6)
+    assert draw_lam(np.float32(.4), np.int64(3)).shape == (3,)
+    assert one_hot(np.array([1, 0]), np.int64(2)).tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize('scope', ['sample', 'batch'])
+def test_a_loss_that_ignores_its_reduction(scope):
+    class Ignores(nn.Module):
+        reduction = 'mean'
+        def forward(self, pred, y): return F.cross_entropy(pred, y)
+    learn = linear_learner(Ignores(), cbs=MixUp(scope=scope))
+    if scope == 'batch': return learn.fit(1, .1)
+    message = "takes no notice of its `reduction`.*: use scope='batch'"
+    with pytest.raises(TypeError, match=message): learn.fit(1, .1)
+
+
+@pytest.mark.parametrize('kind', EVERY_KIND)
+def test_fastai_knows_our_mixing_as_its_own(learn, kind):
+    loss, mixer, losses = learn.loss_func, kind(), []
+    assert isinstance(mixer, MixHandler)
+    assert learn.add_cb(mixer)._grab_cbs(MixHandler) == [mixer]
+    learn.fit(1, 1e-3, cbs=at('after_pred', lambda self: losses.append(self.loss_func)))
+    assert set(losses) == {loss}  # fastai's puts another one in its place
+
+
+@pytest.mark.parametrize('kind', EVERY_KIND)
+def test_fastais_mixing_and_ours_at_once_are_refused(learn, kind):
+    with pytest.raises(ValueError, match='two kinds of mixing at once'):
+        learn.fit(1, 1e-3, cbs=[FastaiMixUp(), kind()])
+
+
+@pytest.mark.parametrize('args,message', [
+    (dict(mixers={'MixUp': {'alhpa': 1}}), "there is no 'alhpa'; did you mean 'alpha'"),
+    (dict(weights=['a', 1]), 'give each one a weight of 0 or more'),
+    (dict(weights=[math.nan, 1]), 'give each one a weight of 0 or more'),
+    (dict(weights=[math.inf, 1]), 'give each one a weight of 0 or more'),
+    (dict(mixers=3), 'mixers: 3 is none'),
+])
+def test_mixtures_say_what_does_not_fit(args, message):
+    with pytest.raises((ValueError, TypeError), match=message): MixOne(**args)

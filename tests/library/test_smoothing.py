@@ -1,8 +1,12 @@
 import math
+import re
+from importlib import import_module
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fastai import losses
 from fastai.vision.all import Callback, ProgressCallback, load_learner, noop
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -185,3 +189,65 @@ def test_it_composes_with_mixing(learn, mixer, scope):
             checked.append(torch.allclose(self.loss, expected, atol=1e-5))
     learn.fit(1, 1e-3, cbs=[mix, Check()])
     assert checked == [True]*5
+
+
+# --- what is refused, and what fastai knows
+
+@pytest.mark.parametrize('args,message', [
+    ((torch.tensor([[.5, .9]]), 2), 'y: a row sums to 1.4: each must sum to 1'),
+    ((torch.tensor([[4., -3]]), 2), 'these look like logits'),
+    ((torch.tensor([[math.nan, 1]]), 2), 'NaN or infinite'),
+    ((torch.tensor([.5, .5]), 2), 'y is 2: it must be n × classes'),
+    ((np.array([0, 1]), 2), 'y is a NumPy array'),
+    ((torch.tensor([True]), 2), 'y has values of type bool'),
+    ((torch.tensor([0]), 2.), 'n_classes=2.0: it must be a whole number'),
+    ((torch.tensor([0]), 2, math.nan), 'eps=nan'),
+])
+def test_what_cannot_be_smoothed(args, message):
+    with pytest.raises((ValueError, TypeError), match=message): smooth_labels(*args)
+
+@given(st.integers(-1, 6), st.floats(), st.booleans(), st.integers(0, 9))
+@settings(max_examples=80, deadline=None)
+def test_smoothed_targets_are_distributions_or_a_refusal(n_classes, eps, soft, seed):
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.randint(-1, 6, (3,), generator=generator)
+    if soft: y = torch.rand(3, 4, generator=generator).softmax(-1)
+    try: q = smooth_labels(y, n_classes, eps)
+    except (ValueError, TypeError) as error:
+        assert re.search('eps|n_classes|classes they go|y has', str(error))
+    else:
+        assert q.shape == (3, n_classes) and torch.allclose(q.sum(1), torch.ones(3))
+        assert (q >= 0).all()
+
+@pytest.mark.parametrize('weight', [
+    'a', [1., 'b'], [[1.], [2., 3.]], [-1., 2.], [math.nan, 1.]])
+def test_weights_that_are_none(weight):
+    with pytest.raises((ValueError, TypeError), match='weight'):
+        LabelSmoothingCrossEntropy(weight=weight)
+
+@pytest.mark.parametrize('output,target,message', [
+    (torch.randn(2, 5), torch.tensor([0, 5]), 'target has values from 0 to 5: they must be'),
+    (torch.randn(2, 5), torch.tensor([-100, 1]), 'they must be between 0 and 4'),
+    (torch.randn(2, 5), torch.tensor([True, False]), 'target has values of type bool'),
+    (torch.randn(2, 5), np.array([0, 1]), 'target is a NumPy array'),
+    (np.ones((2, 5)), torch.tensor([0, 1]), 'output is a NumPy array'),
+    (torch.ones(2, 5).long(), torch.tensor([0, 1]), 'output has values of type int64'),
+])
+def test_outputs_and_targets_that_are_none(output, target, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        LabelSmoothingCrossEntropy()(output, target)
+
+def test_fastai_knows_the_loss_as_its_own():
+    assert isinstance(LabelSmoothingCrossEntropy(), losses.LabelSmoothingCrossEntropy)
+    assert LabelSmoothingCrossEntropy(np.float32(.1)).eps == pytest.approx(.1)
+
+
+# --- beside fastai's names
+
+def test_it_is_said_which_names_fastais_imports_replace():
+    ours, theirs = import_module('sotatrain.all'), import_module('fastai.vision.all')
+    here = {name for name in vars(ours) if not name.startswith('_')}
+    replaced = {name for name in here & set(vars(theirs))
+                if getattr(getattr(ours, name), '__module__', '').startswith('sotatrain.')}
+    replaced = {name for name in replaced if getattr(ours, name) is not getattr(theirs, name)}
+    assert replaced == set(re.findall(r'`(\w+)`', ours.__doc__))

@@ -1,11 +1,17 @@
+import math
+import re
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from fastai.vision.all import (
     BCEWithLogitsLossFlat,
+    Callback,
+    CancelBatchException,
+    CancelValidException,
     CrossEntropyLossFlat,
     FocalLossFlat,
     LabelSmoothingCrossEntropyFlat,
@@ -14,6 +20,7 @@ from fastai.vision.all import (
     RandomErasing,
     load_learner,
     nn,
+    noop,
     partial,
 )
 from hypothesis import given, settings
@@ -448,3 +455,236 @@ def test_the_plot_shows_each_name():
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert [label.split(',')[0] for label in labels] == ['a', 'b']
     assert f'ECE {100*calibration_error(*answers()):.1f} %' in labels[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 6), st.integers(1, 5), st.integers(0, 99), st.floats(-3, 30), st.booleans())
+def test_a_calibration_error_is_a_share_or_a_refusal(n, classes, seed, bins, as_logits):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(n, classes, generator=generator)
+    given = logits if as_logits else logits.softmax(-1)
+    targets = torch.randint(-1, classes + 1, (n,), generator=generator)
+    bins = int(bins) if seed % 2 else bins
+    try: error = calibration_error(given, targets, bins)
+    except (ValueError, TypeError) as refusal:
+        assert re.search('probabilities|targets|bins', str(refusal))
+    else:
+        assert 0 <= error <= 1 and not as_logits and classes > 1 and n
+        assert isinstance(bins, int) and bins > 0
+        assert 0 <= targets.min() <= targets.max() < classes
+
+
+P, T = answers(6)
+
+@pytest.mark.parametrize('given,message', [
+    ((torch.full((9, 5), math.nan), torch.zeros(9).long()), 'NaN or infinite'),
+    ((torch.randn(6, 5).mul(9), T), r'look like logits: use .softmax\(-1\)'),
+    ((100*P, T), 'these look like percentages, divide them by 100'),
+    ((P[:, :1], T), 'has 1 column: it must have one for each class'),
+    ((P[:, 0], T), 'probabilities is 6: it must be n × classes'),
+    ((P.numpy(), T), 'is a NumPy array: it must be a tensor, as torch.from_numpy'),
+    ((P.tolist(), T), 'is a list: it must be a tensor'),
+    ((P, T.numpy()), 'targets is a NumPy array'),
+    ((P, T[:3]), 'targets is 3: it must be 6'),
+    ((P, F.one_hot(T, 5)), 'targets is 6 × 5: it must be 6'),
+    ((P, T.float()), 'targets has values of type float32: they must be whole numbers'),
+    ((P, T + 5), 'they must be between 0 and 4'),
+    ((P, T - 5), 'they must be between 0 and 4'),
+    ((P[:0], T[:0]), 'there are no probabilities'),
+    ((P, T, 0), 'bins=0: it must be 1 or more'),
+    ((P, T, -1), 'bins=-1'),
+    ((P, T, 1.5), 'bins=1.5: it must be a whole number'),
+])
+def test_calibration_refuses_what_are_no_answers(given, message):
+    plt.close('all')
+    for measure in (calibration_error, calibration_bins):
+        with pytest.raises((ValueError, TypeError), match=message): measure(*given)
+    bins = given[2:]
+    with pytest.raises((ValueError, TypeError), match=message):
+        plot_reliability({'a': given[:2]}, *bins)
+    assert not plt.get_fignums()  # nothing half-drawn is left
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float16, torch.bfloat16])
+def test_calibration_of_other_precisions_and_of_what_has_a_gradient(dtype):
+    expected = calibration_error(P, T)
+    p = P.to(dtype).requires_grad_()
+    assert calibration_error(p, T) == pytest.approx(expected, abs=.01)
+    assert calibration_error(P, T.to(torch.uint8), np.int64(15)) == expected
+
+
+@pytest.mark.parametrize('predictions', [(P, T), {}, {'a': P}, {'a': (P, T, P)}, None])
+def test_a_plot_needs_pairs_with_names(predictions):
+    with pytest.raises(TypeError, match='give a dict from a name to a pair'):
+        plot_reliability(predictions)
+
+
+# --- the way of a validation
+
+class Darker(Callback):
+    "Changes each batch, in validation too."
+    def before_batch(self): self.learn.xb = (self.x * .5,)
+
+class Sharper(Callback):
+    "Changes each answer."
+    def after_pred(self): self.learn.pred = 3*self.pred
+
+
+@pytest.mark.parametrize('callback', [Darker, Sharper])
+def test_a_callback_that_changes_validation_changes_views(learn, callback):
+    before = tta(learn, n=0)[0]
+    learn.add_cb(callback())
+    p, targets = tta(learn, n=0)
+    expected, expected_targets = plain(learn)
+    assert torch.allclose(p, expected, atol=1e-5) and torch.equal(targets, expected_targets)
+    assert not torch.allclose(p, before, atol=1e-3)
+    views = tta(learn, n=3, return_views=True)[2]
+    assert torch.allclose(views[0], expected, atol=1e-5)
+
+
+def test_each_view_is_a_batch_and_the_whole_is_one_validation(learn):
+    heard = []
+    class Listen(Callback):
+        def before_validate(self): heard.append('before_validate')
+        def after_validate(self): heard.append('after_validate')
+        def before_batch(self): heard.append((self.iter, self.n_iter, len(self.y)))
+        def after_loss(self): assert self.loss.isfinite() and not self.training
+        def before_epoch(self): heard.append('before_epoch')
+    learn.add_cb(Listen())
+    tta(learn, n=1)
+    batches = [(0, 3, 8)]*2 + [(1, 3, 8)]*2 + [(2, 3, 4)]*2
+    assert heard == ['before_validate', *batches, 'after_validate']
+
+
+def test_callbacks_for_training_only_and_records_of_training_are_left_out(learn):
+    class Fails(Callback):
+        run_valid = False
+        def before_batch(self): raise AssertionError
+    learn.add_cb(Fails())
+    values = learn.recorder.values = [[1., 2.]]
+    tta(learn, n=1)
+    assert learn.recorder.values is values == [[1., 2.]]
+
+
+def test_it_can_be_called_while_the_learner_trains(tiny):
+    def trained(*callbacks):
+        learn = new_learner(tiny)
+        learn.logger = noop
+        learn.fit(2, 1e-3, cbs=list(callbacks))
+        return torch.cat([w.flatten() for w in learn.model.state_dict().values()]), learn
+    answers = []
+    class Look(Callback):
+        def after_batch(self):
+            if self.iter == 1: answers.append(tta(self.learn, n=1)[0])
+        def after_epoch(self): answers.append(tta(self.learn, n=1)[0])
+        def after_validate(self): answers.append(tta(self.learn, n=1)[0])
+    weights, learn = trained(Look())
+    expected, _ = trained()
+    assert torch.equal(weights, expected) and len(learn.recorder.values) == 2
+    assert torch.equal(answers[-1], tta(learn, n=1)[0])
+
+
+@pytest.mark.parametrize('event,error,message', [
+    ('before_batch', CancelBatchException, 'a callback has cancelled a batch'),
+    ('after_pred', CancelValidException, 'a callback has cancelled the validation'),
+    ('before_validate', CancelValidException, 'a callback has cancelled the validation'),
+])
+def test_a_callback_that_cancels_is_no_answer(learn, event, error, message):
+    class Cancels(Callback): pass
+    def cancel(self): raise error
+    setattr(Cancels, event, cancel)
+    learn.add_cb(Cancels())
+    with pytest.raises(ValueError, match=message): tta(learn)
+
+
+def test_after_an_error_the_learner_is_as_before(learn):
+    def state(): return {k: v for k, v in vars(learn).items() if k != 'recorder'}
+    before, callbacks = state(), learn.cbs
+    learn.model[0].forward = lambda x: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt): tta(learn)
+    assert state() == before and learn.cbs is callbacks
+
+
+# --- what cannot be predicted
+
+def new_files(learn, folder, n=5):
+    files = [folder/f'{i}.jpg' for i in range(n)]
+    for new, old in zip(files, learn.dls.valid.items): new.write_bytes(old.read_bytes())
+    return files
+
+
+@pytest.mark.parametrize('damage', [b'', b'no picture', None])
+def test_an_unreadable_picture_is_named_and_the_other_answers_are_kept(learn, tmp_path, damage):
+    files = new_files(learn, tmp_path)
+    expected, _ = tta(learn, dl=learn.dls.test_dl(files, bs=2), views='five_crop')
+    for i in (1, 4):
+        if damage is None: files[i].unlink()
+        else: files[i].write_bytes(damage)
+    with pytest.raises(UnreadablePictures) as raised:
+        tta(learn, dl=learn.dls.test_dl(files, bs=2), views='five_crop')
+    error = raised.value
+    assert str(files[1]) in str(error) and str(files[4]) in str(error)
+    assert list(error.failed) == [1, 4] and error.read == [0, 2, 3]
+    probabilities, targets = error.result
+    assert targets is None and torch.allclose(probabilities, expected[[0, 2, 3]], atol=1e-5)
+
+
+def test_if_no_picture_can_be_read_there_is_no_result(learn, tmp_path):
+    (tmp_path/'a.jpg').write_bytes(b'')
+    with pytest.raises(UnreadablePictures, match='1 of 1 pictures') as raised:
+        tta(learn, dl=learn.dls.test_dl([tmp_path/'a.jpg']))
+    assert raised.value.result is None and isinstance(raised.value, ValueError)
+
+
+def test_answers_that_are_not_finite_are_refused(learn):
+    with torch.no_grad(): learn.model[-1].bias[0] = math.nan
+    with pytest.raises(ValueError, match='NaN or infinite'): tta(learn, n=1)
+
+
+def test_a_network_with_one_output_is_refused(tiny):
+    learn = make_learner(get_dls(32, 8, tiny, presize=40), lambda n_out: Net(1), bf16=False)
+    with learn.no_bar(), pytest.raises(ValueError, match='has 1 column'): tta(learn, n=0)
+
+
+@pytest.mark.parametrize('make,message', [
+    (lambda p, n, g: [p.plain.numpy()], 'a view is a NumPy array'),
+    (lambda p, n, g: [p.plain.byte()], 'a view has values of type uint8: they must be floats'),
+])
+def test_views_that_are_none(learn, make, message):
+    with pytest.raises(TypeError, match=message): tta(learn, views=make)
+
+
+@pytest.mark.parametrize('call,message', [
+    (lambda learn: tta(learn.model), 'Net is no Learner'),
+    (lambda learn: tta(learn, ds_idx=2), 'ds_idx=2: choose one of 0, 1'),
+    (lambda learn: tta(learn, ds_idx='valid'), "ds_idx='valid': choose one of 0, 1"),
+    (lambda learn: [*five_crop_views(pictures(), -1, None)], 'n=-1: it must be 0 or more'),
+    (lambda learn: [*random_views(pictures(), 1.5, None)], 'n=1.5'),
+    (lambda learn: [*flip_views(torch.rand(2, 3, 4, 4), 1, None)], 'views are made of'),
+    (lambda learn: [*five_crop_views(pictures(), 4, None, share=1.5)], 'share=1.5: it must be'),
+    (lambda learn: [*multi_scale_views(pictures(), 4, None, factor=0)], 'factor=0'),
+])
+def test_what_is_not_possible_is_said(learn, call, message):
+    with pytest.raises((ValueError, TypeError), match=message): call(learn)
+
+
+def test_parameters_may_be_numbers_of_numpy(learn):
+    expected = tta(learn, n=2, beta=.5, seed=3)[0]
+    ours = tta(learn, n=np.int64(2), beta=np.float32(.5), seed=np.int64(3))[0]
+    assert torch.equal(ours, expected)
+
+
+HALVES = torch.tensor([[.5, .5]])
+
+@pytest.mark.parametrize('given,message', [
+    ((torch.randn(2, 3), []), 'plain'),
+    ((HALVES, [torch.rand(1, 3)]), 'a view is 1 × 3: it must be 1 × 2'),
+    ((HALVES, [HALVES.numpy()]), 'a view is a NumPy array'),
+    ((HALVES, [4*HALVES]), 'a view has values'),
+    ((HALVES, HALVES), 'a view is 2: it must be 1 × 2'),
+    ((HALVES, [HALVES], 'median'), "merge='median'"),
+    ((HALVES, [HALVES], 'mean', 2), 'beta=2'),
+])
+def test_merging_refuses_what_is_no_distribution(given, message):
+    with pytest.raises((ValueError, TypeError), match=message): merge_views(*given)
