@@ -211,3 +211,7 @@ def noisy_labels(
         known = [name.split('_')[-1] for name in rows[0] if name.startswith('noisy_labels_')]
         raise ValueError(f"no labels with {percent} % errors: choose from {', '.join(known)}")
     return {Path(path)/row['path']: row[column] for row in rows}
+
+from .core.docs import document
+
+document(__name__)

@@ -496,3 +496,7 @@ def get_dls(
     store = PresizedImages.build(path, _presize_for(size, presize), on_error=on_error)
     return _loaders(_datasets(store, path, labels), path, device, bs=bs, store=store, size=size,
                     augment=tfms, seed=seed, after_batch=after_batch)
+
+from .core.docs import document
+
+document(__name__)

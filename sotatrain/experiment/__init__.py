@@ -1,4 +1,5 @@
 """How to know that a change helped: recipes, runs from several seeds, intervals."""
+from ..core.docs import document
 from ..core.watch import Watch
 from .comparison import Comparison, NotMeasured, stored_results
 from .recipe import Recipe
@@ -10,3 +11,5 @@ __all__ = [
     'Recipe', 'Run', 'Comparison', 'Difference', 'NotMeasured', 'Watch',
     'compare', 'experiments', 'learner_of', 'load_runs', 'paired_difference', 'results_folder',
     'stored_results', 'train', 'trained_learner']
+
+document(__name__)
