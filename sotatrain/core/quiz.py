@@ -5,8 +5,8 @@ import re
 
 __all__ = ['QUIZ_COLOURS', 'QUIZ_STYLE', 'as_html', 'in_notebook', 'show_clickable', 'show_folded']
 
-# Feedback is read on the page's own paper, light or dark. A question is white on dark blue, and a
-# clicked option white on the same green or brown, whatever the page.
+# A question is white on dark blue, its feedback white on green or brown, whatever the paper of
+# the page is, light or dark.
 GREEN, BROWN = '#1b6e3c', '#a03c00'
 QUIZ_COLOURS = {'--jq-multiple-choice-bg': '#224466',
                 '--jq-text-color': '#fafafa',

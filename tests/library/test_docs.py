@@ -86,7 +86,8 @@ def test_documenting_twice_changes_nothing():
 @pytest.mark.parametrize('source,found', [
     ('def f(x): return 1', {}),
     ('def f(\n    a: int,  # one\n    b=2,  # two\n):', {'a': 'one', 'b': 'two'}),
-    ('def __init__(self, a,  # one\n    *args,  # more\n):', {'a': 'one', 'args': 'more'}),
+    ('def __init__(self, a,  # one\n    *args,  # more\n):',
+     {'a': 'one', 'args': 'more'}),
     ("def f(\n    a: str = '#',  # a sign\n) -> int:  # how many",
      {'a': 'a sign', 'return': 'how many'}),
     ('def f(\n    a,  # begins here\n        # and goes on\n    b,\n):',

@@ -59,8 +59,9 @@ __all__ = ['REFERENCE', 'STYLE', 'WIDGET', 'Chapter', 'bibliography', 'describe'
 
 UNEXECUTED = 'index', 'references', 'glossary', 'times', 'reference'  # nothing to run
 TEMPLATES = Path(__file__).resolve().parents[1]
-COLAB = 'https://colab.research.google.com/github'
+WITHOUT_WORDS = 'reference', 'glossary', 'references'  # of the glossary
 REPOSITORY = SETTINGS['book']['repo-url']
+COLAB = REPOSITORY.replace('https://github.com', 'https://colab.research.google.com/github')
 
 
 def write(nbs, out):
@@ -121,7 +122,7 @@ def enrich(book, nbs):
         texts = [cell for cell in nb.cells if cell.cell_type == 'markdown'][1:]
         sources = [link_numbers(cell.source, stems, stem) for cell in texts]
         if stem != 'reference': sources = [link_names(source, names) for source in sources]
-        if stem not in ('reference', 'glossary', 'references'): sources = explain(sources, terms)
+        if stem not in WITHOUT_WORDS: sources = explain(sources, terms)
         for cell, source in zip(texts, sources): cell.source = source
 
 
@@ -140,7 +141,7 @@ def render(nb, numbers, nbs, **page):
     exporter.environment.filters['groupby_part'] = by_part
     about = dict(
         headings=headings(nb, nbs), notebook=here.stem not in UNEXECUTED[1:],
-        colab=f"{REPOSITORY.replace('https://github.com', COLAB)}/blob/main/nbs/{here.stem}.ipynb",
+        colab=f'{COLAB}/blob/main/nbs/{here.stem}.ipynb',
         version=sotatrain.__version__, repository=REPOSITORY, parts=parts(),
         quiz=QUIZ_STYLE, day=_day())
     html, _ = exporter.from_notebook_node(nb, resources={'page': about | page})

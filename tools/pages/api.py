@@ -84,8 +84,8 @@ def addresses(found): return {entry.name: f'reference.html#{entry.name}' for ent
 
 def markdown(found, repository):
     "The reference as texts in Markdown: a section for each module, an entry for each name."
-    texts = ['# Reference', 'Each public name of `sotatrain`, by module. `help(name)` and, in a '
-             'notebook, `name?` say the same. `from sotatrain.all import *` brings all of them.']
+    texts = ['# Reference', 'Each public name of `sotatrain`, by module. `help(name)` and, in '
+             'a notebook, `name?` say the same. `from sotatrain.all import *` brings them all.']
     for module in dict.fromkeys(entry.module for entry in found):
         texts.append(f'## `{module}` {{#{module.replace(".", "-")}}}')
         texts += [_entry(entry, repository) for entry in found if entry.module == module]
@@ -130,7 +130,7 @@ def _arguments(function):
         if argument.arg not in ('self', 'cls'): yield _argument(argument, default)
     if a.vararg: yield _argument(a.vararg, None, '*')
     elif a.kwonlyargs: yield ast.Name('*')
-    for argument, default in zip(a.kwonlyargs, a.kw_defaults): yield _argument(argument, default)
+    yield from map(_argument, a.kwonlyargs, a.kw_defaults)
     if a.kwarg: yield _argument(a.kwarg, None, '**')
 
 

@@ -1,4 +1,4 @@
-"""The page that says how long a chapter takes, and which accuracies yours should lie between."""
+"""The page that says how long a chapter takes, and how accurate your runs should be."""
 import json
 
 PROFILES = 'cpu', 'smoke'
@@ -9,13 +9,12 @@ def markdown(chapters, benchmark):
     stored = json.loads(benchmark.read_text(encoding='utf-8'))
     return ['# How long it takes, and what you should see',
             'Times are of whole notebooks, run from their first cell to their last on '
-            f"{stored['conditions']['cores']} cores without a GPU. With a GPU, expect the `cpu` "
-            'profile to be several times as fast.',
+            f"{stored['conditions']['cores']} cores without a GPU.",
             _times(chapters, stored['rows']),
             '## Accuracies of the stored experiments',
             'If you repeat an experiment on the photographs, your runs should mostly lie '
-            'between these numbers. They are the lowest and the highest of its seeds, in %; with '
-            'few seeds, a point more on either side is no fault of yours.',
+            'near these numbers. They are the lowest and the highest of its seeds, in %; with '
+            'few seeds, some of yours will be outside.',
             _accuracies()]
 
 

@@ -1,0 +1,53 @@
+"""All offline pages on a phone and on a screen, in light and dark: whole, legible, quiet."""
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.book.browser import BROWSER, Browser
+from tools import pages
+
+NBS = Path(__file__).resolve().parents[2]/'nbs'
+MEASURE = Path(__file__).with_name('measure.js').read_text(encoding='utf-8')
+CLICK = "document.querySelectorAll('[id^=quizWrap] label').forEach(label => label.click())"
+needs_browser = pytest.mark.skipif(
+    not BROWSER, reason='there is no Chromium here: on Debian, apt install chromium')
+
+
+@pytest.fixture(scope='module')
+def book(tmp_path_factory):
+    "All pages, from the stored outputs."
+    out = tmp_path_factory.mktemp('course')
+    for path in NBS.glob('*.ipynb'): shutil.copy(path, out)
+    pages.write(NBS, out)
+    return out
+
+
+@pytest.fixture(scope='module')
+def browser(tmp_path_factory):
+    made = Browser(tmp_path_factory.mktemp('profile'))
+    yield made
+    made.close()
+
+
+@needs_browser
+@pytest.mark.parametrize('theme', ['light', 'dark'])
+@pytest.mark.parametrize('width', [400, 1280])
+def test_a_page_fits_is_legible_and_has_no_errors(book, browser, width, theme):
+    faults = {}
+    for file in sorted(book.glob('*.html')):
+        wrong = browser.open(file.as_uri(), width, theme)
+        browser.ask(CLICK)
+        found = browser.ask(MEASURE)
+        assert found['width'] == width
+        wide = found['needed'] > width and (found['wide'] or found['needed'])
+        if wrong or wide or found['faint']: faults[file.stem] = wrong, wide, found['faint']
+    assert not faults
+
+
+@needs_browser
+def test_the_search_finds_a_section(book, browser):
+    browser.open((book/'index.html').as_uri(), 1280, 'light')
+    browser.ask("query.value = 'label smoothing'; query.dispatchEvent(new Event('input'))")
+    found = browser.ask("[...document.querySelectorAll('#found a')].map(a => a.href)")
+    assert any('08_smoothing.html' in address for address in found)
