@@ -3,7 +3,8 @@ import html
 import random
 import re
 
-__all__ = ['QUIZ_COLOURS', 'QUIZ_STYLE', 'as_html', 'in_notebook', 'show_clickable', 'show_folded']
+__all__ = [
+    'QUIZ_COLOURS', 'QUIZ_STYLE', 'as_html', 'in_notebook', 'show_clickable', 'show_folded']
 
 # A question is white on dark blue, its feedback white on green or brown, whatever the paper of
 # the page is, light or dark.

@@ -9,7 +9,12 @@ from tools import pages
 
 NBS = Path(__file__).resolve().parents[2]/'nbs'
 MEASURE = Path(__file__).with_name('measure.js').read_text(encoding='utf-8')
-CLICK = "document.querySelectorAll('[id^=quizWrap] label').forEach(label => label.click())"
+# The colours of what was clicked change within a second.
+CLICK = """new Promise(done => {
+  const options = document.querySelectorAll('[id^=quizWrap] label');
+  options.forEach(label => label.click());
+  setTimeout(() => done(options.length), options.length ? 1000 : 0);
+})"""
 needs_browser = pytest.mark.skipif(
     not BROWSER, reason='there is no Chromium here: on Debian, apt install chromium')
 

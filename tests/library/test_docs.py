@@ -92,7 +92,8 @@ def test_documenting_twice_changes_nothing():
      {'a': 'a sign', 'return': 'how many'}),
     ('def f(\n    a,  # begins here\n        # and goes on\n    b,\n):',
      {'a': 'begins here and goes on'}),
-    ('    id: str       # unique\n    hints: tuple  # some', {'id': 'unique', 'hints': 'some'})])
+    ('    id: str       # unique\n    hints: tuple  # some',
+     {'id': 'unique', 'hints': 'some'})])
 def test_comments_are_read_as_they_are_written(source, found):
     assert parameter_comments(source.splitlines()) == found
 
