@@ -61,6 +61,7 @@ UNEXECUTED = 'index', 'references', 'glossary', 'times', 'reference'  # nothing 
 TEMPLATES = Path(__file__).resolve().parents[1]
 WITHOUT_WORDS = 'reference', 'glossary', 'references'  # of the glossary
 REPOSITORY = SETTINGS['book']['repo-url']
+STYLE_OF_QUIZ = re.sub('</?style>', '', QUIZ_STYLE)
 COLAB = REPOSITORY.replace('https://github.com', 'https://colab.research.google.com/github')
 
 

@@ -132,6 +132,8 @@ class MathRenderer(IPythonRenderer):
         return f'<div class="formula">{to_mathml(body, display="block")}</div>'
 
 
+HEADING = re.compile(r'<h(\d) id="([^"]*)">((?:(?!</h).)*?) \{#([\w.-]+)\}'
+                     r'<a class="anchor-link" href="([^"]*)">(.*?</h\d>)')
 FORMULA = re.compile(r'\$\$(.*?)\$\$\s*(<span class="number" id="[\w-]+">.*?</span>)', re.S)
 
 
@@ -142,7 +144,13 @@ def markdown(text, nbs):
         return f'\n\n<div class="formula">{drawn}{found[2]}</div>\n\n'
     renderer = MathRenderer(escape=False, embed_images=True, path=str(nbs))
     text = FORMULA.sub(formula, without_comments(text))
-    return MarkdownWithMath(renderer=renderer).render(text)
+    return HEADING.sub(_anchored, MarkdownWithMath(renderer=renderer).render(text))
+
+
+def _anchored(found):
+    "A heading with the anchor that it names, as Quarto has it."
+    level, _, title, anchor, _, end = found.groups()
+    return f'<h{level} id="{anchor}">{title}<a class="anchor-link" href="#{anchor}">{end}'
 
 
 def plain(page):
