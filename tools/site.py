@@ -1,8 +1,8 @@
 """The site, by Quarto: `python -m tools.site` (`make book`).
 
 nbdev hands the notebooks on; what Quarto cannot know is added here, in the copies in _proc/:
-links, words of the glossary, captions of results, and the pages that a tool writes. Quarto's own
-output is shown, warnings included."""
+links, words of the glossary, captions of results, and the pages that a tool writes. What Quarto
+says is shown, warnings included."""
 import re
 import shutil
 import subprocess
@@ -12,7 +12,6 @@ from pathlib import Path
 import nbformat
 
 from tools import pages
-from tools.pages.chapters import SETTINGS
 from tools.pages.text import link_chapters
 
 ROOT = Path(__file__).resolve().parent.parent

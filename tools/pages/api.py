@@ -84,8 +84,10 @@ def addresses(found): return {entry.name: f'reference.html#{entry.name}' for ent
 
 def markdown(found, repository):
     "The reference as texts in Markdown: a section for each module, an entry for each name."
-    texts = ['# The library, name by name', 'Each public name of `sotatrain`, by module. `help(name)` and, in '
-             'a notebook, `name?` say the same. `from sotatrain.all import *` brings them all.']
+    texts = [
+        '# The library, name by name',
+        'Each public name of `sotatrain`, by module. `help(name)` and, in a notebook, `name?` '
+        'say the same. `from sotatrain.all import *` brings them all.']
     for module in dict.fromkeys(entry.module for entry in found):
         texts.append(f'## `{module}` {{#{module.replace(".", "-")}}}')
         texts += [_entry(entry, repository) for entry in found if entry.module == module]
