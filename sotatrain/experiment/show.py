@@ -110,7 +110,7 @@ def _versions(run):
 
 # As HTML
 
-TABLE = 'display:block;max-width:100%;overflow-x:auto'  # what is wide scrolls in its own box
+BOX = 'max-width:100%;overflow-x:auto'  # what is wide scrolls in its own box
 PLOT = 'max-width:100%;height:auto;background:#fff'
 PHONE = '(max-width: 600px)'
 
@@ -123,8 +123,8 @@ def html(comparison):
     rows = ''.join(_tr('td', line) for line in lines)
     verdicts = ''.join(f'<li>{escape(verdict)}</li>' for verdict in comparison.verdicts)
     return ''.join([
-        f'<div class="comparison"><table style="{TABLE}">',
-        f"<thead>{_tr('th', head)}</thead><tbody>{rows}</tbody></table>",
+        f'<div class="comparison"><div style="{BOX}"><table>',
+        f"<thead>{_tr('th', head)}</thead><tbody>{rows}</tbody></table></div>",
         f'<ul>{verdicts}</ul>' if verdicts else '',
         f'<picture><source media="{PHONE}" srcset="{_svg(comparison, narrow=True)}">',
         f'<img alt="{escape(comparison.alt_text)}" src="{_svg(comparison)}" style="{PLOT}">',
