@@ -56,3 +56,13 @@ def test_the_search_finds_a_section(book, browser):
     browser.ask("query.value = 'label smoothing'; query.dispatchEvent(new Event('input'))")
     found = browser.ask("[...document.querySelectorAll('#found a')].map(a => a.href)")
     assert any('08_smoothing.html' in address for address in found)
+
+
+@needs_browser
+def test_a_word_shows_its_meaning_to_the_keyboard(book, browser):
+    browser.open((book/'03_learner.html').as_uri(), 400, 'dark')
+    shown = "getComputedStyle(document.querySelector('a.term .meaning')).display"
+    assert browser.ask(shown) == 'none'
+    browser.ask("document.querySelector('a.term').focus()")
+    assert browser.ask(shown) == 'block'
+    assert not browser.ask(MEASURE)['faint']

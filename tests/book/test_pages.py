@@ -238,3 +238,17 @@ def test_a_page_says_its_version_licence_and_where_its_notebook_is(page):
     for part in ('Apache License', 'CITATION.cff', 'href="03_crops.ipynb"',
                  '/blob/main/nbs/03_crops.ipynb', '/edit/main/nbs/03_crops.ipynb'):
         assert part in footer
+
+
+def test_the_meaning_of_a_word_is_inside_its_link_on_the_page(page):
+    terms = text.glossary('seed\n: Where it begins, see [chapter 3](03_learner.ipynb).')
+    source, = text.explain(['- **What:** the seed.'], terms)
+    html = page(new_markdown_cell(source))
+    assert re.search(r'<a class="term"[^>]*>seed<span class="meaning"[^>]*>Where[^<]*</span></a>',
+                     html)
+
+
+def test_a_glossary_is_a_list_whose_chapters_are_linked():
+    html = text.as_list('seed, seeds\n: Where it begins. See chapter 3.', STEMS)
+    assert '<dt id="term-seed">seed, seeds</dt>' in html
+    assert '<a href="03_learner.html">chapter 3</a>' in html

@@ -101,7 +101,8 @@ def extra_pages(nbs, chapters):
     found = references(nbs)
     if (nbs/'glossary.qmd').exists():
         words = (nbs/'glossary.qmd').read_text(encoding='utf-8')
-        found = {'glossary': page_of(['# Glossary', as_list(words)])} | found
+        stems = {chapter.number: chapter.stem for chapter in chapters if chapter.number}
+        found = {'glossary': page_of(['# Glossary', as_list(words, stems)])} | found
     if (nbs.parent/'sotatrain'/'all.py').exists():
         names = api.markdown(api.entries(nbs.parent), REPOSITORY)
         benchmark = nbs.parent/'results'/'benchmarks'/'course.json'
@@ -120,6 +121,7 @@ def enrich(book, nbs):
     terms = glossary(file.read_text(encoding='utf-8')) if file.exists() else []
     caption_results(book)
     for stem, nb in book.items():
+        if stem == 'glossary': continue  # is HTML, with links of its own
         texts = [cell for cell in nb.cells if cell.cell_type == 'markdown'][1:]
         sources = [link_numbers(cell.source, stems, stem) for cell in texts]
         if stem != 'reference': sources = [link_names(source, names) for source in sources]

@@ -87,10 +87,10 @@ def glossary(text):
             for words, meaning in found]
 
 
-def as_list(text):
+def as_list(text, stems):
     "A glossary as HTML: a list of definitions, with an anchor for each term."
     def entry(term):
-        meaning = inline(link_chapters(term.meaning))
+        meaning = inline(link_chapters(link_numbers(term.meaning, stems)))
         return f'<dt id="{term.anchor}">{", ".join(term.spellings)}</dt><dd>{meaning}</dd>'
     return f"<dl class=\"glossary\">{''.join(map(entry, glossary(text)))}</dl>"
 
@@ -127,6 +127,10 @@ def inline(text):
 class MathRenderer(IPythonRenderer):
     "Formulas as MathML, which browsers draw without a script."
     def inline_math(self, body): return to_mathml(body)
+
+    def inline_html(self, html):
+        "As it is: what looks for pictures in it would close a tag that is closed later."
+        return super().inline_html(html) if '<img' in html else html
 
     def block_math(self, body):
         return f'<div class="formula">{to_mathml(body, display="block")}</div>'
