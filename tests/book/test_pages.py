@@ -244,8 +244,8 @@ def test_the_meaning_of_a_word_is_inside_its_link_on_the_page(page):
     terms = text.glossary('seed\n: Where it begins, see [chapter 3](03_learner.ipynb).')
     source, = text.explain(['- **What:** the seed.'], terms)
     html = page(new_markdown_cell(source))
-    assert re.search(r'<a class="term"[^>]*>seed<span class="meaning"[^>]*>Where[^<]*</span></a>',
-                     html)
+    meaning = r'<a class="term"[^>]*>seed<span class="meaning"[^>]*>Where[^<]*</span></a>'
+    assert re.search(meaning, html)
 
 
 def test_a_glossary_is_a_list_whose_chapters_are_linked():
