@@ -53,7 +53,7 @@ book: .venv/ready  ## the site, in _docs/; needs Quarto (https://quarto.org) 1.4
 	@command -v quarto > /dev/null || { echo 'Quarto is not on the PATH: get it at' \
 	  'https://quarto.org/docs/get-started, or read _course/index.html,' \
 	  'which `make course` writes without it.'; exit 1; }
-	$(BIN)/nbdev-docs
+	$(BIN)/python -m tools.site
 
 rehearsal: .venv/ready  ## what Colab does, without Colab: a new environment, the built wheel, every notebook
 	$(BIN)/python -m tools.rehearsal

@@ -2,12 +2,9 @@
 
 Modules:
 
-- `sotatrain.core.antialias`: Windows that become much smaller, without jagged edges.
 - `sotatrain.core.checks`: Checks of values; each raises an error that names the value, the rule, and the way out.
-- `sotatrain.core.content`: What data are, wherever they are: an identity from names and contents of files.
 - `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
-- `sotatrain.core.pictures`: What a picture is: by its file's name, and as the one way from anything to a Pillow image.
-- `sotatrain.core.store`: A folder with one array of decoded pictures, and facts about them.
+- `sotatrain.core.docs`: Comments beside parameters, for `help()`: `document(__name__)` ends a module.
 - `sotatrain.data`: Choose data on which an experiment takes two minutes, look at it, give every picture one size without spoiling it, and keep some back that the model never trains on.
 - `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
 - `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's slug>-seed<n>.json`.

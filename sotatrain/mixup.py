@@ -478,3 +478,7 @@ def after_pred(self: MixOne):
 @patch
 def after_fit(self: MixOne):
     for mixer in self.mixers: mixer('after_fit')
+
+from .core.docs import document
+
+document(__name__)

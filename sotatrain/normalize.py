@@ -172,3 +172,7 @@ class CheckNormalize(Callback):
             f"the network expects {_in_words(self.expected)}, and these batches come with "
             f"{_in_words(found)}: make them with "
             "get_dls(..., after_batch=normalization(old_dls))")
+
+from .core.docs import document
+
+document(__name__)

@@ -342,3 +342,7 @@ def answer_key():
                  answer=str(q.solution()), hints=' / '.join(q.hints))
             for q in registry().values()]
     return pd.DataFrame(rows).set_index('id')
+
+from .core.docs import document
+
+document(__name__)

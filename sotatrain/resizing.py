@@ -215,3 +215,7 @@ def current(self: ProgressiveResize) -> int:
     if self.per == 'batch': t = self.pct_train
     else: t = self.epoch / (self.n_epoch - 1) if self.n_epoch > 1 else 1
     return size_at(t, self.small, self.last, self.begin, self.end, self.multiple)
+
+from .core.docs import document
+
+document(__name__)

@@ -10,6 +10,7 @@ from math import inf
 from pathlib import Path
 
 from .core.checks import nearest
+from .core.docs import document
 from .core.machine import explain_out_of_memory, has_gpu
 
 __all__ = ['Settings', 'load', 'profiles', 'settings_file']
@@ -168,3 +169,6 @@ def _check_range(name, value, kind):
 def _article(kind):
     names = {int: 'a whole number', float: 'a number', str: 'text'}
     return names.get(kind, f'of type {kind.__name__}')
+
+
+document(__name__)

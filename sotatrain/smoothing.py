@@ -102,3 +102,7 @@ def forward(self: LabelSmoothingCrossEntropy,
     n = len(losses)
     if self.weight is not None and not soft: n = self.weight.to(output)[target.long()].sum()
     return losses.sum() / n
+
+from .core.docs import document
+
+document(__name__)

@@ -399,3 +399,7 @@ def _draw_bins(ax, table, label, marker, line, colour):
     ax.plot(table.confidence, table.accuracy, line, color=colour, linewidth=1)
     area = 20 + 200 * table['count'] / table['count'].sum()
     ax.scatter(table.confidence, table.accuracy, area, color=colour, marker=marker, label=label)
+
+from .core.docs import document
+
+document(__name__)

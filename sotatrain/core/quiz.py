@@ -3,11 +3,24 @@ import html
 import random
 import re
 
-__all__ = ['QUIZ_COLOURS', 'as_html', 'in_notebook', 'show_clickable', 'show_folded']
+__all__ = [
+    'QUIZ_COLOURS', 'QUIZ_STYLE', 'as_html', 'in_notebook', 'show_clickable', 'show_folded']
 
+# A question is white on dark blue, its feedback white on green or brown, whatever the paper of
+# the page is, light or dark.
+GREEN, BROWN = '#1b6e3c', '#a03c00'
 QUIZ_COLOURS = {'--jq-multiple-choice-bg': '#224466',
-                '--jq-correct-color': '#1b6e3c',
-                '--jq-incorrect-color': '#a03c00'}
+                '--jq-text-color': '#fafafa',
+                '--jq-correct-color': GREEN,
+                '--jq-incorrect-color': BROWN}
+QUIZ_STYLE = f'''<style>
+.Quiz .Feedback:is(.correct, .incorrect) {{ color: #fff; padding: .5em .8em; font-size: 1rem;
+  line-height: 1.4; text-align: left; border-radius: .3em; margin-top: .4em; }}
+.Quiz .Feedback.correct {{ background: {GREEN}; }}
+.Quiz .Feedback.incorrect {{ background: {BROWN}; }}
+.Quiz .Feedback code {{ background: none; color: inherit; }}
+.Quiz .MCButton:focus-within {{ outline: 3px solid #f0a030; outline-offset: 1px; }}
+</style>'''
 
 
 def in_notebook() -> bool:
@@ -26,6 +39,8 @@ def show_clickable(
         from jupyterquiz import display_quiz
     except ImportError: return False
     if not choices: return True
+    from IPython.display import HTML, display
+    display(HTML(QUIZ_STYLE))
     before = random.getstate()
     random.seed(choices[0].id)  # it names its elements at random: now the same in every run
     try:

@@ -7,6 +7,8 @@ import psutil
 import torch
 from fastai.vision.all import Callback, noop
 
+from .docs import document
+
 __all__ = ['Watch']
 
 
@@ -83,3 +85,6 @@ def finite_or_none(number):
     try: value = float(number)
     except (TypeError, ValueError): return None
     return round(value, 6) if math.isfinite(value) else None
+
+
+document(__name__)

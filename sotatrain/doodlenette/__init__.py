@@ -9,6 +9,9 @@ There are three layers, each built on the one above it:
 * `pen` fills polygons, in coordinates that travel with the object being drawn;
 * `props`, `objects` and `places` are short functions that take a pen and a random generator;
 * `dataset` composes one picture (`draw`), and writes a whole set of them (`doodlenette`)."""
+from ..core.docs import document
 from .dataset import CLASSES, doodlenette, draw, portrait
 
 __all__ = ['CLASSES', 'draw', 'portrait', 'doodlenette']
+
+document(__name__)

@@ -1,4 +1,5 @@
 """How to know that a change helped: recipes, runs from several seeds, intervals."""
+from ..core.docs import document
 from .comparison import Comparison, NotMeasured, stored_results
 from .recipe import Recipe
 from .statistics import Difference, paired_difference
@@ -25,3 +26,6 @@ def __getattr__(name):
 
 
 def __dir__(): return sorted({*globals(), *__all__})
+
+
+document(__name__)

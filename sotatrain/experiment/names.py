@@ -11,6 +11,7 @@ from fastai.vision.all import Callback, Metric, Transform, nn
 from .. import learner, mixup, normalize, resizing, smoothing
 from ..core import watch
 from ..core.checks import known, nearest, text
+from ..core.docs import document
 from ..presize import Augment
 from ..tta import check_tta
 from .own import OWN
@@ -188,3 +189,6 @@ def _made(field, name, found, parameters):
     except Exception as e: raise ValueError(
         f"{field}, {name}: it cannot be made from {parameters} ({type(e).__name__}: {e})"
     ) from e
+
+
+document(__name__)

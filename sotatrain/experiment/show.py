@@ -110,34 +110,53 @@ def _versions(run):
 
 # As HTML
 
+BOX = 'max-width:100%;overflow-x:auto'  # what is wide scrolls in its own box
+PLOT = 'max-width:100%;height:auto;background:#fff'
+PHONE = '(max-width: 600px)'
+
 def html(comparison):
+    """A table, the verdicts, a plot and where the numbers come from.
+
+    A page may be as narrow as a phone: there the plot's panels are below each other. The styles
+    are in the HTML itself, because JupyterLab, Colab and the site all show it."""
     head, *lines = table(comparison)
+    rows = ''.join(_tr('td', line) for line in lines)
     verdicts = ''.join(f'<li>{escape(verdict)}</li>' for verdict in comparison.verdicts)
-    svg = f'data:image/svg+xml;base64,{_svg(comparison)}'
     return ''.join([
-        f"<table><thead>{_tr('th', head)}</thead>",
-        f"<tbody>{''.join(_tr('td', line) for line in lines)}</tbody></table>",
+        f'<div class="comparison"><div style="{BOX}"><table>',
+        f"<thead>{_tr('th', head)}</thead><tbody>{rows}</tbody></table></div>",
         f'<ul>{verdicts}</ul>' if verdicts else '',
-        f'<img alt="{escape(comparison.alt_text)}" src="{svg}">',
-        f'<p><small>{escape(comparison.provenance)}</small></p>'])
+        f'<picture><source media="{PHONE}" srcset="{_svg(comparison, narrow=True)}">',
+        f'<img alt="{escape(comparison.alt_text)}" src="{_svg(comparison)}" style="{PLOT}">',
+        f'</picture><p><small>{escape(comparison.provenance)}</small></p></div>'])
 
 
 def _tr(tag, cells):
-    return '<tr>' + ''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells) + '</tr>'
+    scope = ' scope="col"' * (tag == 'th')
+    return '<tr>' + ''.join(f'<{tag}{scope}>{escape(cell)}</{tag}>' for cell in cells) + '</tr>'
 
 
 def alt_text(comparison):
+    "What the plot shows: each run's accuracy, and the differences with their intervals."
     def accuracies(row): return ', '.join(f'{a:.1f} %' for a in row.accuracies.values())
     said = '; '.join(f'{row.name} {accuracies(row)}' for row in comparison.rows)
-    return f'Accuracy of each run: {said}'
+    shown = '; '.join(f'{row.name} {row.difference}' for row in comparison.rows
+                      if row.has_interval)
+    reference = comparison.rows[0].name
+    if shown: shown = f'. Difference to {reference}, points, 95 % interval: {shown}'
+    return f'Accuracy of each run: {said}{shown}'
 
 
-def _svg(comparison):
+def _svg(comparison, narrow=False):
+    "The plot as an address that has the picture in it."
+    import matplotlib
     from matplotlib.figure import Figure
     file = io.BytesIO()
-    figure = _draw(comparison, Figure)
-    figure.savefig(file, format='svg', metadata={'Date': None})
-    return base64.b64encode(file.getvalue()).decode()
+    # letters as letters: smaller than their outlines, and a search in the page finds them
+    with matplotlib.rc_context({'svg.fonttype': 'none', 'svg.hashsalt': 'sotatrain'}):
+        figure = _draw(comparison, Figure, narrow)
+        figure.savefig(file, format='svg', metadata={'Date': None})
+    return f'data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}'
 
 
 # As a plot
@@ -147,13 +166,17 @@ def plot(comparison):
     return _draw(comparison, plt.figure)
 
 
-def _draw(comparison, make_figure):
+def _draw(comparison, make_figure, narrow=False):
+    "Accuracies, and beside them the differences; below them if `narrow`."
     rows = comparison.rows
-    figure = make_figure(figsize=(8, 1 + .45*len(rows)), layout='constrained')
     panels = 2 if any(row.has_interval for row in rows) else 1
-    left, *right = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
-    _draw_accuracies(left, rows)
-    for ax in right: _draw_differences(ax, rows)
+    height = 1 + .45*len(rows)
+    shape = (panels, 1) if narrow else (1, panels)
+    figure = make_figure(
+        figsize=(4.2, height*panels) if narrow else (8, height), layout='constrained')
+    first, *others = figure.subplots(*shape, sharey=True, squeeze=False).flat
+    _draw_accuracies(first, rows)
+    for ax in others: _draw_differences(ax, rows)
     for ax in figure.axes: ax.spines[['top', 'right']].set_visible(False)
     return figure
 

@@ -12,6 +12,7 @@ from ..core.bars import Bar
 from ..core.cache import check_writable, write_or_keep
 from ..core.checks import whole
 from ..core.content import data_identity
+from ..core.docs import document
 from ..core.machine import conditions
 from ..core.watch import Watch, finite_or_none
 from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
@@ -366,3 +367,6 @@ def _training_of(recipe):
     values = recipe.to_dict()
     del values['name'], values['tta']
     return values
+
+
+document(__name__)

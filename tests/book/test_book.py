@@ -16,7 +16,7 @@ import yaml
 
 import sotatrain
 from sotatrain.questionnaire import question
-from tools import pages, tables
+from tools import pages, site, tables
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -49,7 +49,8 @@ def test_every_notebook_is_in_the_book_once_and_in_order():
     files = listed(BOOK['book']['chapters']) + listed(BOOK['book']['appendices'])
     notebooks = [file for file in files if file.endswith('.ipynb')]
     assert notebooks == [path.name for path in NOTEBOOKS]
-    assert all((NBS/file).exists() for file in files)
+    written = {'times.qmd', 'reference.qmd'}  # by tools.site
+    assert all((NBS/file).exists() for file in set(files) - written)
 
 
 def test_what_the_settings_name_exists():
@@ -92,6 +93,57 @@ def processed(tmp_path_factory):
     done = subprocess.run(command, cwd=tmp, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return tmp/'_proc'
+
+
+def test_the_footer_has_the_version(): assert (
+    f'sotatrain {sotatrain.__version__} ' in BOOK['book']['page-footer'])
+
+
+@pytest.fixture(scope='module')
+def prepared(processed, tmp_path_factory):
+    "The same with what tools.site adds."
+    proc = tmp_path_factory.mktemp('site')/'_proc'
+    shutil.copytree(processed, proc)
+    site.prepare(NBS, proc)
+    return proc
+
+
+def test_titles_have_the_numbers_of_the_text(prepared):
+    for place, path in enumerate(NOTEBOOKS):
+        title = cells(prepared/path.name)[0].source
+        number = pages.describe(path.stem, nbformat.read(path, 4), True).number
+        assert ('{.unnumbered}' in title) == (number != str(place))
+        if number not in ('', str(place)): assert f'# {number} ' in title
+
+
+def test_the_site_has_every_page_and_file_that_its_settings_name(prepared):
+    for file in ('times.qmd', 'glossary.qmd', 'reference.qmd', 'words.html', 'styles.css'):
+        assert (prepared/file).stat().st_size
+    assert '.meaning' in (prepared/'styles.css').read_text()
+
+
+def test_links_on_names_and_chapters_lead_somewhere(prepared):
+    names = set(re.findall(r'\{#(\w+)\}', (prepared/'reference.qmd').read_text()))
+    assert len(names) > 60
+    texts = [text(prepared/path.name) for path in NOTEBOOKS]
+    linked = {name for t in texts for name in re.findall(r'reference\.html#(\w+)', t)}
+    assert len(linked) > 40 and linked <= names
+    assert sum(len(re.findall(r'\[[Cc]hapter \d+\]\(', t)) for t in texts) > 30
+    for words in re.findall(r'\[[^]]*fastbook[^]]*\]\([^)]*\)', ' '.join(texts)):
+        assert not re.search(r'\]\(\w+\.ipynb', words)
+
+
+def test_stored_results_have_a_label_and_a_caption(prepared):
+    for path in NOTEBOOKS:
+        for cell in cells(prepared/path.name, 'code'):
+            if re.search(r"^stored_results\('", cell.source, re.M):
+                assert options(cell)['label'].startswith('tbl-') and options(cell)['tbl-cap']
+
+
+def test_loaders_from_elsewhere_are_taken_out():
+    page = ('<script src="https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js"'
+            ' integrity="x"></script>\n<script>const ours = 1</script>')
+    assert site.LOADERS.sub('', page) == '<script>const ours = 1</script>'
 
 
 def test_all_pages_are_handed_on(processed):
@@ -230,8 +282,9 @@ def test_the_list_of_references_is_a_page():
     page = dict(chapters=[], here=pages.Chapter('references', 'References', '', True))
     notebook = pages.references(NBS)['references']
     html = pages.render(notebook, {}, NBS, before=None, after=None, **page)
-    assert html.count('<li>') == len(pages.bibliography(NBS/'references.bib'))
-    assert 'Jégou' in html and '{' not in pages.STYLE.sub('', html)
+    assert html.split('<main')[1].count('<li>') == len(pages.bibliography(NBS/'references.bib'))
+    text = html.split('<main')[1].split('</main>')[0]
+    assert 'Jégou' in text and '{' not in text
 
 
 def test_a_broken_bibliography_is_named(tmp_path):

@@ -153,7 +153,7 @@ def test_a_page_is_whole_also_on_a_phone(book, tmp_path, stem):
 
 def test_one_can_walk_through_the_book(book):
     "From the contents to the last page and back."
-    stems = [path.stem for path in pages.notebooks(NBS)] + ['references']
+    stems = [path.stem for path in pages.notebooks(NBS)] + list(pages.extra_pages(NBS, []))
     for before, after in zip(stems, stems[1:]):
         for here, there, rel in ((before, after, 'next'), (after, before, 'prev')):
             links = re.findall(r'<a [^>]*>', (book/f'{here}.html').read_text())

@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools import pages
+from tools.pages import text
 
 PIXEL = (
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk'
@@ -83,7 +84,7 @@ def test_formulas_need_no_network(page):
     html = page(new_markdown_cell('With $\\lambda_1$ in\n\n' + formula + '\n\nsee @eq-x'))
     assert '<math' in html and '<mfrac>' in html and 'display="block"' in html
     assert 'Equation 3.1' in html and '$' not in _text(html)
-    assert not re.search(r'(src|href)="https?:', html)
+    assert not re.search(r'src="https?:|<link[^>]+href="https?:', html)
 
 
 def test_links_to_chapters_lead_to_pages(page):
@@ -173,3 +174,81 @@ def test_picture_and_card_are_on_the_page(page, tmp_path):
 def test_bare_directives_are_not_shown(page, directive):
     html = page(new_code_cell(f'#| {directive}\nshown_code()'))
     assert '#|' not in html and directive.split()[0] not in _text(html) and 'shown_code' in html
+
+
+# --- links, words, lines
+
+STEMS = {'3': '03_learner', '5': '05_resizing', 'A1': 'A1_doodlenette'}
+
+@pytest.mark.parametrize('source,shown', [
+    ('see chapter 3.', 'see [chapter 3](03_learner.ipynb).'),
+    ('Chapters 3 and 5 show', 'Chapters [3](03_learner.ipynb) and [5](05_resizing.ipynb) show'),
+    ('appendix A1', '[appendix A1](A1_doodlenette.ipynb)'),
+    ('chapter 9', 'chapter 9'),
+    ('chapter 5 of fastbook', 'chapter 5 of fastbook'),
+    ('## chapter 3', '## chapter 3'),
+    ('[chapter 3](x.html)', '[chapter 3](x.html)'),
+    ('`chapter 3`', '`chapter 3`')])
+def test_a_chapter_that_is_named_is_linked(source, shown):
+    assert text.link_numbers(source, STEMS) == shown
+
+
+def test_a_chapter_does_not_link_to_itself():
+    assert text.link_numbers('chapter 3', STEMS, '03_learner') == 'chapter 3'
+
+
+@pytest.mark.parametrize('source,shown', [
+    ('`MixUp` and `MixUp`', '[`MixUp`](r#MixUp) and `MixUp`'),
+    ('`MixUp(alpha=.4)`', '[`MixUp(alpha=.4)`](r#MixUp)'),
+    ('`sotatrain.mixup.MixUp`', '[`sotatrain.mixup.MixUp`](r#MixUp)'),
+    ("fastai's `MixUp`", "fastai's `MixUp`"),
+    ('### `MixUp`', '### `MixUp`'),
+    ('```\n`MixUp`\n```', '```\n`MixUp`\n```'),
+    ('`Other`', '`Other`')])
+def test_a_name_of_the_library_is_linked_once(source, shown):
+    assert text.link_names(source, {'MixUp': 'r#MixUp'}) == shown
+
+
+def test_a_word_is_explained_where_it_first_appears():
+    terms = text.glossary('# Glossary\n\nseed, seeds\n: Where `random` begins.\n')
+    first, second = text.explain(['## A seed\n\nTwo seeds, [a seed](x).', 'A seed.'], terms)
+    assert first.count('role="tooltip"') == 1 and second == 'A seed.'
+    assert first.startswith('## A seed\n\nTwo <a class="term" href="glossary.html#term-seed">')
+    assert 'Where <code>random</code> begins.' in first
+
+
+def test_a_line_of_code_knows_its_indentation():
+    html = pages.code('if x:\n    y = """a\n  b"""\n')
+    assert html.count('class="line"') == 3 and '--depth:4ch' in html and '--depth:2ch' in html
+
+
+def test_a_heading_has_the_anchor_that_it_names(page):
+    html = page(new_markdown_cell('### `MixUp` {#MixUp}'))
+    assert '<h3 id="MixUp"><code>MixUp</code>' in html and '{#' not in _text(html)
+
+
+def test_a_formula_has_its_number_beside_it(page):
+    html = page(new_markdown_cell('$$x = 1$$ {#eq-x}'))
+    formula = r'<div class="formula"><math.*?</math><span class="number" id="eq-x">'
+    assert re.search(formula, html)
+
+
+def test_a_page_says_its_version_licence_and_where_its_notebook_is(page):
+    footer = page().split('<footer>')[1]
+    for part in ('Apache License', 'CITATION.cff', 'href="03_crops.ipynb"',
+                 '/blob/main/nbs/03_crops.ipynb', '/edit/main/nbs/03_crops.ipynb'):
+        assert part in footer
+
+
+def test_the_meaning_of_a_word_is_inside_its_link_on_the_page(page):
+    terms = text.glossary('seed\n: Where it begins, see [chapter 3](03_learner.ipynb).')
+    source, = text.explain(['- **What:** the seed.'], terms)
+    html = page(new_markdown_cell(source))
+    meaning = r'<a class="term"[^>]*>seed<span class="meaning"[^>]*>Where[^<]*</span></a>'
+    assert re.search(meaning, html)
+
+
+def test_a_glossary_is_a_list_whose_chapters_are_linked():
+    html = text.as_list('seed, seeds\n: Where it begins. See chapter 3.', STEMS)
+    assert '<dt id="term-seed">seed, seeds</dt>' in html
+    assert '<a href="03_learner.html">chapter 3</a>' in html

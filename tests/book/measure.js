@@ -1,0 +1,40 @@
+// What on a page is wider than the window, and which texts have too little contrast (WCAG).
+(() => {
+  const channels = colour => (colour.match(/[\d.]+/g) || []).map(Number);
+  const over = (top, below) => {
+    const alpha = top.length > 3 ? top[3] : 1;
+    return [0, 1, 2].map(i => top[i] * alpha + below[i] * (1 - alpha));
+  };
+  const light = colour => {
+    const [r, g, b] = colour.map(c => c / 255)
+      .map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const paper = element => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement)
+      layers.push(channels(getComputedStyle(e).backgroundColor));
+    const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+    return layers.reverse().reduce((below, top) => over(top, below),
+                                   dark ? [18, 18, 18] : [255, 255, 255]);
+  };
+  const faint = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || element.closest('script, style, svg')) continue;
+    if (!element.checkVisibility()) continue;
+    const below = paper(element);
+    const [a, b] = [light(over(channels(getComputedStyle(element).color), below)), light(below)]
+      .sort((x, y) => y - x);
+    const ratio = (a + .05) / (b + .05);
+    if (ratio < 4.5) faint.push(`${ratio.toFixed(2)} ${element.tagName}.${element.className}: `
+                                + texts.currentNode.data.trim().slice(0, 40));
+  }
+  const root = document.documentElement;
+  const wide = root.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('main *')]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+    .filter(e => !e.closest('table, .scroll, .formula, svg')).slice(0, 5)
+    .map(e => `${e.tagName}.${e.className}`);
+  return {width: innerWidth, needed: root.scrollWidth, wide, faint: [...new Set(faint)]};
+})()

@@ -1,0 +1,197 @@
+"""Turn executed notebooks into pages that need no network: all they show is inside the file.
+
+What Quarto makes of the notebooks on the site, this makes on a laptop: option lines such as
+`fig-cap` become captions and alt text, hidden cells and comments go, and references such as
+@fig-crop become links with numbers. What both renderings need is made once, by `enrich`:
+links on “chapter 3” and on names of the library, words of the glossary, captions of results."""
+import json
+import re
+from functools import partial
+from itertools import chain, groupby
+from pathlib import Path
+
+import nbformat
+from nbconvert import HTMLExporter
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+
+import sotatrain
+from sotatrain.core.quiz import QUIZ_STYLE
+from tools.pages import api, times
+from tools.pages.cells import (
+    REFERENCE,
+    STYLE,
+    WIDGET,
+    caption_results,
+    lasting,
+    number_labels,
+    options,
+    prepare,
+    shown,
+    tags,
+)
+from tools.pages.chapters import (
+    ROOT,
+    SETTINGS,
+    Chapter,
+    bibliography,
+    describe,
+    notebooks,
+    page_of,
+    parts,
+    references,
+)
+from tools.pages.text import (
+    as_list,
+    explain,
+    glossary,
+    link_names,
+    link_numbers,
+    markdown,
+    plain,
+    without_comments,
+)
+
+__all__ = ['REFERENCE', 'STYLE', 'WIDGET', 'Chapter', 'bibliography', 'describe', 'enrich',
+           'extra_pages', 'lasting', 'notebooks', 'number_labels', 'options', 'references',
+           'render', 'tags', 'without_comments', 'write']
+
+UNEXECUTED = 'index', 'references', 'glossary', 'times', 'reference'  # nothing to run
+TEMPLATES = Path(__file__).resolve().parents[1]
+WITHOUT_WORDS = 'reference', 'glossary', 'references'  # of the glossary
+REPOSITORY = SETTINGS['book']['repo-url']
+STYLE_OF_QUIZ = re.sub('</?style>', '', QUIZ_STYLE)
+COLAB = REPOSITORY.replace('https://github.com', 'https://colab.research.google.com/github')
+
+
+def write(nbs, out):
+    "Write a page for each executed notebook in `out`, and the contents page; returns its path."
+    sources = {path.stem: nbformat.read(path, 4) for path in notebooks(nbs)}
+    def executed(stem): return out/f'{stem}.ipynb'
+    def written(stem): return stem in sources if stem in UNEXECUTED else executed(stem).exists()
+    def about(): return [describe(stem, nb, written(stem)) for stem, nb in sources.items()]
+    sources |= extra_pages(nbs, about())
+    chapters = about()
+    pages = {c.stem: sources[c.stem] if c.stem in UNEXECUTED else nbformat.read(
+        executed(c.stem), 4) for c in chapters if c.written}
+    for book in (sources, pages): enrich(book, nbs)
+    labels = (number_labels(c, sources[c.stem]).items() for c in chapters)
+    numbers = dict(chain.from_iterable(labels))
+    index = []
+    for i, chapter in enumerate(chapters):
+        if not chapter.written: continue
+        page = dict(chapters=chapters, here=chapter)
+        page |= dict(before=neighbour(chapters[:i][::-1]), after=neighbour(chapters[i+1:]))
+        html = render(pages[chapter.stem], numbers, nbs, **page)
+        (out/chapter.href).write_text(html, encoding='utf-8')
+        index += sections(chapter, html)
+    found = json.dumps(index, ensure_ascii=False).replace('</', '<\\/')
+    (out/'search-index.js').write_text(f'const BOOK = {found};\n', encoding='utf-8')
+    return out/'index.html'
+
+
+def neighbour(chapters): return next((c for c in chapters if c.written), None)
+
+
+def extra_pages(nbs, chapters):
+    """Pages of the book that are no notebooks: {stem: notebook}.
+
+    Only the book itself has them all: a folder of other notebooks has no reference."""
+    found = references(nbs)
+    if (nbs/'glossary.qmd').exists():
+        words = (nbs/'glossary.qmd').read_text(encoding='utf-8')
+        stems = {chapter.number: chapter.stem for chapter in chapters if chapter.number}
+        found = {'glossary': page_of(['# Glossary', as_list(words, stems)])} | found
+    if (nbs.parent/'sotatrain'/'all.py').exists():
+        names = api.markdown(api.entries(nbs.parent), REPOSITORY)
+        benchmark = nbs.parent/'results'/'benchmarks'/'course.json'
+        found = {'times': page_of(times.markdown(chapters, benchmark)), **found,
+                 'reference': page_of(names)}
+    return found
+
+
+def enrich(book, nbs):
+    "Links, explained words and captions for the notebooks of a book, {stem: notebook}."
+    def number(stem): return describe(stem, book[stem], True).number
+    stems = {number(stem): stem for stem in book if number(stem)}
+    has_library = (nbs.parent/'sotatrain'/'all.py').exists()
+    names = api.addresses(api.entries(nbs.parent)) if has_library else {}
+    file = nbs/'glossary.qmd'
+    terms = glossary(file.read_text(encoding='utf-8')) if file.exists() else []
+    caption_results(book)
+    for stem, nb in book.items():
+        if stem == 'glossary': continue  # is HTML, with links of its own
+        texts = [cell for cell in nb.cells if cell.cell_type == 'markdown'][1:]
+        sources = [link_numbers(cell.source, stems, stem) for cell in texts]
+        if stem != 'reference': sources = [link_names(source, names) for source in sources]
+        if stem not in WITHOUT_WORDS: sources = explain(sources, terms)
+        for cell, source in zip(texts, sources): cell.source = source
+
+
+def render(nb, numbers, nbs, **page):
+    "One notebook as HTML; `page` goes to the template."
+    cells = nb.cells
+    if any('injected-parameters' in tags(cell) for cell in cells):  # they stand for the others
+        cells = [cell for cell in cells if 'parameters' not in tags(cell)]
+    nb.cells = [prepare(cell, numbers) for cell in cells if shown(cell)]
+    exporter = HTMLExporter(
+        template_name='book',
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_output_prompt=True,
+        filters={'markdown2html': partial(markdown, nbs=nbs), 'highlight_code': code})
+    here = page['here']
+    exporter.environment.filters['groupby_part'] = by_part
+    about = dict(
+        headings=headings(nb, nbs), notebook=here.stem not in UNEXECUTED[1:],
+        colab=f'{COLAB}/blob/main/nbs/{here.stem}.ipynb',
+        version=sotatrain.__version__, repository=REPOSITORY, parts=parts(),
+        quiz=QUIZ_STYLE, day=_day())
+    html, _ = exporter.from_notebook_node(nb, resources={'page': about | page})
+    return html
+
+
+def by_part(chapters, part_of):
+    "Neighbours of the same part together: [(part, chapters)]."
+    return [(part, list(inside)) for part, inside in
+            groupby(chapters, lambda chapter: part_of.get(chapter.stem, ''))]
+
+
+def headings(nb, nbs):
+    "The sections of a page: (anchor, title)."
+    texts = '\n\n'.join(cell.source for cell in nb.cells if cell.cell_type == 'markdown')
+    found = re.findall(r'<h2 id="([^"]+)"[^>]*>(.*?)<a class="anchor', markdown(texts, nbs))
+    return [(anchor, plain(title)) for anchor, title in found]
+
+
+def _day():
+    "The day of the book's newest measurements: the same whenever the pages are made."
+    benchmark = ROOT/'results'/'benchmarks'/'course.json'
+    return json.loads(benchmark.read_text())['conditions']['date'][:10]
+
+
+def code(source, language='python', metadata=None):
+    "Highlighted, a line in its own box, so that one that wraps keeps its indentation."
+    lexer = get_lexer_by_name('ipython3' if language.startswith(('python', 'ipython')) else
+                              language)
+    lines = highlight(source, lexer, HtmlFormatter(nowrap=True)).rstrip('\n').split('\n')
+    written = source.strip('\n').split('\n')
+    depths = [len(line) - len(line.lstrip()) for line in written]
+    depths += [0]*(len(lines) - len(depths))
+    spans = ''.join(f'<span class="line" style="--depth:{depth}ch">{line}\n</span>'
+                    for depth, line in zip(depths, lines))
+    return f'<div class="highlight"><pre>{spans}</pre></div>'
+
+
+def sections(chapter, html):
+    "What the search looks through: address, title and words of each section of a page."
+    body = html.split('<main', 1)[1].split('</main>')[0].partition('>')[2]
+    parts = re.split(r'(?=<h[123] [^>]*id=")', body)
+    found = []
+    for part in parts:
+        head = re.match(r'<h[123] [^>]*id="([^"]+)"[^>]*>(.*?)</h[123]>', part, re.S)
+        title = plain(head[2]).removesuffix('¶').strip() if head else chapter.title
+        anchor = f'#{head[1]}' if head else ''
+        words = plain(part[head.end():] if head else part)
+        if head or words: found.append([chapter.href + anchor, chapter.title, title, words])
+    return found

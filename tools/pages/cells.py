@@ -1,0 +1,133 @@
+"""Cells of a notebook: their options, what has a number, and what a page shows of them."""
+import re
+from itertools import chain
+
+import yaml
+
+from tools.pages import text
+
+KINDS = {'fig': 'Figure', 'eq': 'Equation', 'tbl': 'Table'}
+OPTION = re.compile(r'^#\|\s?(.*)\n?', re.M)
+STYLE = re.compile(r'<style>.*?</style>', re.S)
+CARD = re.compile(r'^- \*\*What:\*\*', re.M)
+WIDGET = 'application/vnd.jupyter.widget-view+json'
+LABEL = re.compile(r'\{#((?:fig|eq|tbl)-[\w-]+)\}')
+REFERENCE = re.compile(r'(?<![\w@])@((?:fig|eq|tbl)-[\w-]+)')
+STORED = re.compile(r"^stored_results\(\s*'([\w-]+)'([^#]*?)(?:,\s*speed=True)?\)", re.M | re.S)
+
+
+def options(cell):
+    "A code cell's option lines as a dict; nbdev's bare directives are keys without a value."
+    lines = OPTION.findall(cell.source) if cell.cell_type == 'code' else []
+    found = {}
+    for line in filter(str.strip, lines):
+        found |= yaml.safe_load(line) if ': ' in line else {line.split()[0]: True}
+    return found
+
+
+def tags(cell): return cell.metadata.get('tags', [])
+
+
+def caption_results(chapters):
+    """Give stored comparisons a label and a caption where they have none; {stem: notebook}.
+
+    The first one of an experiment is `tbl-<experiment>`, a later one has a number behind that,
+    over the whole book: so a table can be cited and linked."""
+    counts = {}
+    for nb in chapters.values():
+        for cell in nb.cells:
+            found = STORED.search(cell.source) if cell.cell_type == 'code' else None
+            if not found or 'label' in options(cell): continue
+            experiment = found[1]
+            counts[experiment] = counts.get(experiment, 0) + 1
+            again = f'-{counts[experiment]}' if counts[experiment] > 1 else ''
+            cell.source = (f'#| label: tbl-{experiment}{again}\n'
+                           f'#| tbl-cap: "{_caption(experiment, found[2])}"\n{cell.source}')
+
+
+def _caption(experiment, recipes):
+    names = re.findall(r"'([^'{}]+)'", recipes)
+    of = f": {'; '.join(names)}" if names else ''
+    return f'The stored runs of `{experiment}`{of}. Differences are to the first line.'
+
+
+def number_labels(chapter, nb):
+    "Where each labelled figure, equation or table is: {label: (href, 'Figure 1.2')}."
+    counts, numbers = dict.fromkeys(KINDS, 0), {}
+    for label in chain.from_iterable(map(labels_of, nb.cells)):
+        kind = label.split('-')[0]
+        counts[kind] += 1
+        number = f'{KINDS[kind]} {chapter.number}.{counts[kind]}'
+        numbers[label] = f'{chapter.href}#{label}', number
+    return numbers
+
+
+def labels_of(cell):
+    "What can be referred to in a cell."
+    if cell.cell_type == 'markdown': return LABEL.findall(cell.source)
+    label = options(cell).get('label', '')
+    return [label] if REFERENCE.match(f'@{label}') else []
+
+
+def shown(cell):
+    if not cell.source.strip(): return False
+    if 'contents' in tags(cell): return False  # the contents page has its own list of chapters
+    opts = options(cell)
+    return not opts.get('hide') and opts.get('include') is not False
+
+
+def prepare(cell, numbers):
+    if cell.cell_type == 'markdown': _prepare_text(cell, numbers)
+    if cell.cell_type == 'code': _prepare_code(cell, numbers)
+    return cell
+
+
+def _prepare_text(cell, numbers):
+    cell.metadata.book = dict(card=bool(CARD.search(cell.source)))
+    source = link_references(place_labels(cell.source, numbers), numbers)
+    cell.source = text.link_chapters(source)
+
+
+def _prepare_code(cell, numbers):
+    opts = options(cell)
+    cell.outputs = lasting(cell.outputs)
+    cell.source = OPTION.sub('', cell.source).strip()
+    label = opts.get('label', '')
+    cell.metadata.book = dict(
+        label=label,
+        table=label.startswith('tbl-'),
+        number=numbers.get(label, ('', ''))[1],
+        caption=link_references(opts.get('fig-cap') or opts.get('tbl-cap') or '', numbers),
+        echo=opts.get('echo', True),
+        fold=opts.get('code-fold', False),
+        summary=opts.get('code-summary', 'Code'))
+    if 'fig-alt' in opts: cell.metadata.alt = opts['fig-alt']
+
+
+def lasting(outputs):
+    """What a page can show by itself.
+
+    That is no widget, which needs a running kernel, and no bar that has gone and left its
+    style."""
+    return [out for out in outputs if WIDGET not in out.get('data', {}) and not _is_blank(out)]
+
+
+def _is_blank(out):
+    "Is this HTML with nothing to see?"
+    if 'text/html' not in out.get('data', {}): return False
+    return not STYLE.sub('', out.data['text/html']).strip()
+
+
+def link_references(source, numbers):
+    def link(match):
+        href, name = numbers.get(match[1], ('', match[0]))
+        return f'[{name}]({href})' if href else name
+    return REFERENCE.sub(link, source)
+
+
+def place_labels(source, numbers):
+    "A label becomes an anchor with its number, in place."
+    def anchor(found):
+        label = found[1]
+        return f'<span class="number" id="{label}">{numbers[label][1]}</span>'
+    return LABEL.sub(anchor, source)

@@ -1,0 +1,163 @@
+"""Markdown of the book: what is a link, what a word means, and how it becomes HTML.
+
+What the functions with `link_` and `explain` in their names give is Markdown again, so that
+both renderings, Quarto's and ours, take the same."""
+import html
+import re
+from functools import partial
+from typing import NamedTuple
+
+from latex2mathml.converter import convert as to_mathml
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+COMMENT = re.compile(r'(```.*?```|`[^`\n]+`)|<!--.*?-->', re.S)  # not those that code shows
+# What is no running text: blocks and spans of code, headings, tables, quotes, formulas, links,
+# pictures, HTML.
+FENCED = r'^ *```.*?^ *```|^#.*?$|^\|.*?$|^>.*?$|\$\$.*?\$\$|\$[^$\n]+\$|<!--.*?-->|<[^>\n]+>'
+LINKED = r'!?\[(?:!\[[^\]]*\]\([^)]*\)|[^\]])*\]\([^)]*\)'
+NO_PROSE = re.compile(rf'({FENCED}|{LINKED}|`[^`\n]+`)', re.S | re.M)
+NO_NAMES = re.compile(rf'({FENCED}|{LINKED})', re.S | re.M)
+CHAPTER = re.compile(r'\b(chapters? |appendix )([A-Z]?\d+)((?:(?:, | and | or | to )\d+)*)'
+                     r'(?! of (?:\[?fastbook|the fastai book))', re.I)
+OTHERS = r"(?:fastai|timm|torchvision|PyTorch|NumPy|torchmetrics|ttach|kornia|Pillow)'s? "
+
+
+def without_comments(text):
+    """Markdown without its HTML comments, which mark the numbers that a tool writes.
+
+    A browser would hide them, but a `|` in one would end a table's cell, and one at the
+    beginning of a line would end its paragraph."""
+    return COMMENT.sub(lambda found: found[1] or '', text)
+
+
+def outside(protected, text, change):
+    "Apply `change` to what is between the spans that the pattern `protected` finds."
+    pieces = protected.split(text)
+    return ''.join(piece if i % 2 else change(piece) for i, piece in enumerate(pieces))
+
+
+# Links
+
+def link_chapters(text, suffix='.html'):
+    "In the notebooks a chapter's link leads to a notebook, here to its page."
+    return re.sub(r'\]\((\w+)\.ipynb', rf'](\1{suffix}', text)
+
+
+def link_numbers(text, stems, here=''):
+    "“chapter 3” becomes a link; not to the page itself, nor where another book is meant."
+    def linked(number, shown):
+        stem = stems.get(number)
+        return shown if stem in (None, here) else f'[{shown}]({stem}.ipynb)'
+
+    def change(found):
+        word, first, more = found.groups()
+        rest = re.sub(r'\d+', lambda n: linked(n[0], n[0]), more)
+        if more: return word + linked(first, first) + rest
+        return linked(first, found[0])
+    return outside(NO_PROSE, text, partial(CHAPTER.sub, change))
+
+
+def link_names(text, names):
+    "The first mention of a public name in a cell leads to its entry; names: {name: address}."
+    seen = set()
+
+    def change(found):
+        before, code, name = found.groups()
+        if before or name in seen or name not in names: return found[0]
+        seen.add(name)
+        return f'[`{code}`]({names[name]})'
+    mention = re.compile(rf'({OTHERS})?`((?:sotatrain\.(?:\w+\.)*)?(\w+)(?:\([^`\n]*\))?)`')
+    return outside(NO_NAMES, text, partial(mention.sub, change))
+
+
+# The glossary
+
+class Term(NamedTuple):
+    spellings: list
+    meaning: str    # Markdown
+
+    @property
+    def anchor(self): return 'term-' + re.sub(r'\W+', '-', self.spellings[0].lower())
+
+
+def glossary(text):
+    "The terms of a glossary: a line of spellings, then a line that begins with a colon."
+    found = re.findall(r'^(\w[^\n]*)\n: +([^\n]+)', without_comments(text), re.M)
+    return [Term([word.strip() for word in words.split(', ')], meaning)
+            for words, meaning in found]
+
+
+def as_list(text, stems):
+    "A glossary as HTML: a list of definitions, with an anchor for each term."
+    def entry(term):
+        meaning = inline(link_chapters(link_numbers(term.meaning, stems)))
+        return f'<dt id="{term.anchor}">{", ".join(term.spellings)}</dt><dd>{meaning}</dd>'
+    return f"<dl class=\"glossary\">{''.join(map(entry, glossary(text)))}</dl>"
+
+
+def explain(texts, terms):
+    "Texts in which the first mention of each term shows its meaning, on hovering or focus."
+    by_spelling = {word.lower(): term for term in terms for word in term.spellings}
+    if not by_spelling: return list(texts)
+    longest_first = sorted(by_spelling, key=len, reverse=True)
+    words = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, longest_first))})(?![\w-])", re.I)
+    seen = set()
+
+    def change(found):
+        term = by_spelling[found[0].lower()]
+        if term.anchor in seen: return found[0]
+        seen.add(term.anchor)
+        meaning = inline(re.sub(LINKED, _words_of_link, term.meaning))
+        return (f'<a class="term" href="glossary.html#{term.anchor}">{found[0]}'
+                f'<span class="meaning" role="tooltip">{meaning}</span></a>')
+    return [outside(NO_PROSE, text, partial(words.sub, change)) for text in texts]
+
+
+def _words_of_link(found): return re.match(r'!?\[(.*?)\]', found[0])[1]
+
+
+def inline(text):
+    "The Markdown of one line as HTML, without a paragraph of its own."
+    done = MarkdownWithMath(renderer=MathRenderer(escape=False)).render(text).strip()
+    return re.sub(r'^<p>(.*)</p>$', r'\1', done, flags=re.S)
+
+
+# HTML
+
+class MathRenderer(IPythonRenderer):
+    "Formulas as MathML, which browsers draw without a script."
+    def inline_math(self, body): return to_mathml(body)
+
+    def inline_html(self, html):
+        "As it is: what looks for pictures in it would close a tag that is closed later."
+        return super().inline_html(html) if '<img' in html else html
+
+    def block_math(self, body):
+        return f'<div class="formula">{to_mathml(body, display="block")}</div>'
+
+
+HEADING = re.compile(r'<h(\d) id="([^"]*)">((?:(?!</h).)*?) \{#([\w.-]+)\}'
+                     r'<a class="anchor-link" href="([^"]*)">(.*?</h\d>)')
+FORMULA = re.compile(r'\$\$(.*?)\$\$\s*(<span class="number" id="[\w-]+">.*?</span>)', re.S)
+
+
+def markdown(text, nbs):
+    "As HTML: pictures inside, formulas as MathML, a formula's number beside it."
+    def formula(found):
+        drawn = to_mathml(found[1], display='block').replace('\n', ' ')
+        return f'\n\n<div class="formula">{drawn}{found[2]}</div>\n\n'
+    renderer = MathRenderer(escape=False, embed_images=True, path=str(nbs))
+    text = FORMULA.sub(formula, without_comments(text))
+    return HEADING.sub(_anchored, MarkdownWithMath(renderer=renderer).render(text))
+
+
+def _anchored(found):
+    "A heading with the anchor that it names, as Quarto has it."
+    level, _, title, anchor, _, end = found.groups()
+    return f'<h{level} id="{anchor}">{title}<a class="anchor-link" href="#{anchor}">{end}'
+
+
+def plain(page):
+    "The words of HTML."
+    page = re.sub(r'<(style|script|svg|math)\b.*?</\1>', ' ', page, flags=re.S)
+    return ' '.join(html.unescape(re.sub(r'<[^>]+>', ' ', page)).split())
