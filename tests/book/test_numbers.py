@@ -125,6 +125,14 @@ def test_readme_and_preface_show_both_tables():
     assert all(tables.TABLES[name]('').count('\n') >= 8 for name in ('chapters', 'results'))
 
 
+def test_the_table_of_results_leaves_out_nothing_that_was_measured_on_photographs():
+    shown = {(name, recipe) for _, _, name, *pair in tables.ROWS for recipe in pair}
+    stored = {(name, run.recipe.name) for name in EXPERIMENTS for run in load_runs(name)
+              if run.recipe.data.startswith('imagenette')}
+    assert shown == stored
+    assert len({(name, tuple(pair)) for _, _, name, *pair in tables.ROWS}) == len(tables.ROWS)
+
+
 # --- what the numbers come from
 
 BENCHMARKS = sorted(numbers.BENCHMARKS.glob('*.json'))

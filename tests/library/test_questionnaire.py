@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -61,6 +62,18 @@ def test_each_option_has_its_own_reason(q):
 def test_the_right_option_is_not_always_at_the_same_place():
     places = [q.right for q in EVERY if isinstance(q, Choice)]
     assert max(map(places.count, set(places))) < len(places)/2
+
+
+def test_its_length_does_not_tell_which_option_is_right():
+    choices = [q for q in EVERY if isinstance(q, Choice)]
+    lengths = [[len(text) for text, _ in q.options] for q in choices]
+    right = [of_options[q.right] for q, of_options in zip(choices, lengths)]
+    wrong = [n for q, of_options in zip(choices, lengths)
+             for place, n in enumerate(of_options) if place != q.right]
+    for extreme in max, min:
+        found = sum(n == extreme(of_options) for n, of_options in zip(right, lengths))
+        assert .1 <= found / len(choices) <= .4
+    assert abs(fmean(right) / fmean(wrong) - 1) < .15
 
 
 @pytest.mark.parametrize('q', of_kind(Number))
