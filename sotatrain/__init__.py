@@ -2,12 +2,19 @@
 
 Modules:
 
+- `sotatrain.all`: All public names of the book's library: from sotatrain.all import *, after fastai's own.
+- `sotatrain.core.antialias`: Windows that become much smaller, without jagged edges.
 - `sotatrain.core.checks`: Checks of values; each raises an error that names the value, the rule, and the way out.
+- `sotatrain.core.content`: What data are, wherever they are: an identity from names and contents of files.
 - `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
 - `sotatrain.core.docs`: Comments beside parameters, for `help()`: `document(__name__)` ends a module.
+- `sotatrain.core.pictures`: What a picture is: by its file's name, and as the one way from anything to a Pillow image.
+- `sotatrain.core.stage`: A stage of a training run: epochs with pictures of one size.
+- `sotatrain.core.store`: A folder with one array of decoded pictures, and facts about them.
 - `sotatrain.data`: Choose data on which an experiment takes two minutes, look at it, give every picture one size without spoiling it, and keep some back that the model never trains on.
 - `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
-- `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's slug>-seed<n>.json`.
+- `sotatrain.experiment.recipe`: A recipe: all that decides how a run goes but its seed, easy to store and to compare.
+- `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's stem>-seed<n>.json`.
 - `sotatrain.learner`: Train a network from random weights, choose its learning rate and batch size, and measure well enough to tell a gain from a lucky seed.
 - `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: the network learns to be as confident as the picture allows.
 - `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: a network that starts from scratch can do without it, a trained one depends on it, and it has to travel with the model.
