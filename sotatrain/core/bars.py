@@ -1,20 +1,14 @@
 """How far work is: a bar on a screen, which goes when the work is over; a line for each epoch
 in a log, where nothing can be redrawn. Both tell losses, accuracy and the time left."""
-import sys
 from time import perf_counter
 
 from fastai.vision.all import Callback
-from fastcore.imports import IN_NOTEBOOK
 from fastprogress import progress_bar
 
+from .threads import shows_bars
 from .watch import logged
 
-__all__ = ['Bar', 'TimeLeft', 'is_screen']
-
-
-def is_screen() -> bool:
-    "Whether what was written can be replaced: in a notebook, and on a terminal."
-    return IN_NOTEBOOK or sys.stdout.isatty()
+__all__ = ['Bar', 'TimeLeft']
 
 
 class Bar:
@@ -23,7 +17,7 @@ class Bar:
         self.total = total
         self.show = show and total > 0
         self.done = self.epochs_done = 0
-        drawn = self.show and is_screen()
+        drawn = self.show and shows_bars()
         self.bar = progress_bar(range(total), leave=False) if drawn else None
         self.run()
         self.start = perf_counter()

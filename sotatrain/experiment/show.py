@@ -91,7 +91,7 @@ def _each(texts, joint=' and '):
 
 def _plan(run):
     stages = ', then '.join(map(_stage, run.recipe.all_stages))
-    return f'{run.recipe.arch}, {stages}'
+    return f'{run.recipe.network[0]}, {stages}'
 
 
 def _stage(stage):

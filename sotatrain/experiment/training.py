@@ -42,7 +42,7 @@ def learner_of(
     """An untrained `Learner` with what a recipe asks for; its data are those of the last stage.
 
     Raises `ValueError` for a batch size above the number of training pictures."""
-    path = dataset(data or recipe.data)
+    path = dataset(data or recipe.data, headers=on_error == 'raise')
     _check_batches(recipe, _counts(path))
     stages = _data(recipe, path, seed, device, on_error)
     return _learner(recipe, seed, stages[-1])
@@ -132,7 +132,7 @@ def _export(learn, file, run):
 
 
 def _train_alone(recipe, seed, data, device, progress, on_error):
-    path = dataset(data or recipe.data)
+    path = dataset(data or recipe.data, headers=on_error == 'raise')
     facts = data_facts(recipe, path, on_error)
     _check(recipe, facts)
     bar = Bar(_steps(recipe, facts), progress)
@@ -306,7 +306,8 @@ def compare(
     recipes, seeds = [_with_data(recipe, data) for recipe in recipes], list(seeds)
     _check_distinct([recipe.name for recipe in recipes], seeds)
     if experiment is not None: store.check_experiment(experiment, folder)
-    paths = {recipe.data: dataset(data or recipe.data) for recipe in recipes}
+    headers = on_error == 'raise'
+    paths = {recipe.data: dataset(data or recipe.data, headers) for recipe in recipes}
     facts = {r.name: data_facts(r, paths[r.data], on_error) for r in recipes}
     store.check_same_validation(facts.values())
     for recipe in recipes: _check(recipe, facts[recipe.name])

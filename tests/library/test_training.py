@@ -206,7 +206,7 @@ def test_any_other_error_is_raised(recipes):
 
 
 def test_the_bar_counts_every_batch(recipes, tiny_network, capsys, monkeypatch):
-    monkeypatch.setattr(bars, 'is_screen', lambda: True)
+    monkeypatch.setattr(bars, 'shows_bars', lambda: True)
     train(replace(recipes[0], epochs=2))
     out = capsys.readouterr().out
     assert '100.00% [6/6' in out  # in each epoch two of training, one of validation
@@ -334,7 +334,7 @@ def ways_to_predict(recipes):
 def test_recipes_that_differ_in_tta_share_a_training(
     recipes, tiny_network, tmp_path, trained, capsys, monkeypatch,
 ):
-    monkeypatch.setattr(bars, 'is_screen', lambda: True)
+    monkeypatch.setattr(bars, 'shows_bars', lambda: True)
     ways = ways_to_predict(recipes)
     alone = [train(recipe, 1, progress=False) for recipe in ways]
     trained.clear()
