@@ -14,7 +14,7 @@ def test_no_module_imports_itself_by_a_detour():
 
 
 def test_no_import_runs_upwards():
-    place = layout.ROOMS.index
+    place = ['', *layout.ROOMS].index  # '' is the package, which has its version only
     upwards = [
         f'{module} imports {target}'
         for module, targets in layout.imports().items() if layout.room(module)
