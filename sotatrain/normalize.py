@@ -118,7 +118,9 @@ class Normalize(FastaiNormalize):
         self.mean, self.std = _for_batches(mean, std)
 
     @classmethod
-    def from_stats(cls, mean, std, *shape, **more): return cls(mean, std)  # as fastai calls it
+    def from_stats(cls, mean, std, *shape, **more):
+        "As fastai calls it."
+        return cls(mean, std)
 
     def setups(self, dl: DataLoader):
         if self.mean is None: self.mean, self.std = _for_batches(*channel_stats(dl))

@@ -126,7 +126,7 @@ def test_what_json_cannot_hold_is_an_error(value):
     with pytest.raises(TypeError) as raised: storable('x', value)
     assert str(raised.value) == (
         f'x: {value!r} cannot be stored as JSON: '
-        'use numbers, text, lists and dicts with text keys')
+        'use finite numbers, text, lists and dicts with text keys')
 
 
 def test_a_list_that_holds_itself_cannot_be_stored():

@@ -56,7 +56,7 @@ def test_help_shows_the_comment_of_each_parameter(name):
 @pytest.mark.parametrize('name', sorted(n for n in NAMES if inspect.isclass(NAMES[n])))
 def test_help_shows_the_comments_of_methods(name):
     "Those that a class is defined with, and those that chapters add with `@patch`."
-    for method in vars(NAMES[name]).values():
+    for attribute, method in vars(NAMES[name]).items():
         function = getattr(method, '__func__', None) or getattr(method, 'fget', method)
         function = inspect.unwrap(function) if callable(function) else None
         if not hasattr(function, '__code__') or function.__name__ == '__init__': continue
@@ -66,7 +66,7 @@ def test_help_shows_the_comments_of_methods(name):
         node = next(n for n in ast.walk(ast.parse(''.join(lines)))
                     if isinstance(n, ast.FunctionDef)
                     and first in (n.lineno, *(d.lineno for d in n.decorator_list)))
-        doc = inspect.getdoc(method) or ''
+        doc = inspect.getdoc(getattr(NAMES[name], attribute)) or ''
         assert not [text for text in comments_beside(node, lines) if text not in doc]
 
 

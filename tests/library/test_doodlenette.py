@@ -242,11 +242,11 @@ def test_an_exception_while_waiting_ends_the_processes(tmp_path, monkeypatch):
         children.append(start(*args))
         return children[-1]
 
-    def impatient(items, total):
+    def impatient(items, *more):
         next(items)
         raise KeyboardInterrupt
     monkeypatch.setattr(module, '_start', start_and_tell)
-    monkeypatch.setattr(module, '_bar', impatient)
+    monkeypatch.setattr(module, 'behind_bar', impatient)
     with pytest.raises(KeyboardInterrupt):
         doodlenette(tmp_path/'set', n_train=5000, n_val=10, workers=2)
     assert [child.poll() is None for child in children] == [False, False]

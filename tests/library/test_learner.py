@@ -285,6 +285,7 @@ def steps(monkeypatch):
     steps = []
     def bar(items, **kwargs): return Bar(items, steps)
     monkeypatch.setattr('sotatrain.core.bars.progress_bar', bar)
+    monkeypatch.setattr('sotatrain.core.bars.shows_bars', lambda: True)
     return steps
 
 
@@ -311,7 +312,8 @@ def test_the_bar_goes_when_training_ends_early(dls, steps, error):
 # --- what is refused, and where things are written
 
 def test_a_batch_larger_than_the_training_set_is_an_error(tiny):
-    dls = get_dls(24, 50, tiny, presize=32, device='cpu')
+    dls = get_dls(24, 40, tiny, presize=32, device='cpu')
+    dls.train.bs = 50  # `get_dls` refuses it
     learn = make_learner(dls, Net)
     with learn.no_bar(), learn.no_logging():
         with pytest.raises(ValueError, match='bs=50 is more than the 40 pictures'): learn.fit(1)

@@ -40,7 +40,7 @@ def test_a_callback_of_ones_own_takes_part(tiny_network):
     register(Counts)
     Counts.batches = 0
     train(Recipe(**SMALL, cbs={'Counts': {'step': 10}}), progress=False)
-    assert Counts.batches == 30  # two batches of training, one of validation
+    assert Counts.batches == 40  # two batches of training, one of validation, one of prediction
 
 
 def test_a_network_a_loss_and_a_metric_of_ones_own_take_part():

@@ -100,7 +100,7 @@ def test_no_stages(learn, tiny):
 
 def test_a_stage_larger_than_the_store(learn, tiny):
     with pytest.raises(ValueError, match='presize=32 is smaller than size=48'):
-        fit_progressive(learn, partial(data, tiny), [Stage(16, 1), Stage(48, 1)])
+        fit_progressive(learn, partial(data, tiny), [Stage(16, 1, 16), Stage(48, 1, 16)])
     larger = data(tiny)
     larger.train.size = larger.valid.size = 48  # as if made without `get_dls`
     message = r'a stage of 48 px is larger than the stored pictures \(32 px\)'
