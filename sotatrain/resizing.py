@@ -97,12 +97,9 @@ def fit_progressive(
     cbs=None,                 # callbacks for all stages
     watch: Watch = None,      # what records the history; a new one if not given
 ) -> pd.DataFrame:            # epochs: stage, size, losses, metrics, seconds, images_per_second
-    """Train stage after stage; the result is `learn.history` too, also after an interruption.
-
-    Afterwards, `learn.dls` are the learner's own data again, at their own size.
-
-    Raises `ValueError` before anything is trained: without stages, for a size that the data
-    cannot give, and if a validation picture of one stage is trained on in any."""
+    """Train stage after stage; `learn.history` has the result, also after an interruption.
+    `learn.dls` are the learner's own data again. Raises `ValueError` before anything is trained:
+    without stages, for an impossible size, and if any trains on what one validates on."""
     pairs = _with_data(stages, get_dls, learn.model, gigabytes)
     watch = watch or Watch()
     try:

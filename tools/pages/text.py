@@ -40,7 +40,7 @@ def outside(protected, text, change):
 
 def link_chapters(text, suffix='.html'):
     "In the notebooks a chapter's link leads to a notebook, here to its page."
-    return re.sub(r'\]\((\w+)\.ipynb', rf'](\1{suffix}', text)
+    return re.sub(r'\]\((\w+)\.(?:ipynb|qmd)', rf'](\1{suffix}', text)
 
 
 def link_numbers(text, stems, here=''):
