@@ -98,8 +98,8 @@ def fit_progressive(
     watch: Watch = None,      # what records the history; a new one if not given
 ) -> pd.DataFrame:            # epochs: stage, size, losses, metrics, seconds, images_per_second
     """Train stage after stage; `learn.history` has the result, also after an interruption.
-    `learn.dls` are the learner's own data again. Raises `ValueError` before anything is trained:
-    without stages, for an impossible size, and if any trains on what one validates on."""
+    `learn.dls` are the learner's own data again. Raises `ValueError` before it trains, without
+    stages, for an impossible size, and if any stage trains on what one validates on."""
     pairs = _with_data(stages, get_dls, learn.model, gigabytes)
     watch = watch or Watch()
     try:
