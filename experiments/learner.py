@@ -11,7 +11,9 @@ RATES = .006, .0006, .002, .02  # the finder's suggestion is near the lowest of 
 
 def _at_large_size(size):
     "At the size of chapter 7 of fastbook: a minute a run on a large GPU, days on two cores."
-    first = Recipe(data='imagenette', arch='xresnet50', size=size, epochs=5, bs=64, lr=3e-3)
+    first = Recipe(
+        data='imagenette', arch='xresnet50', size=size, epochs=5, bs=64, lr=3e-3,
+        presize=max(160, size))
     return [first, replace(first, name='normalized', batch_tfms={'Normalize': {}})]
 
 

@@ -14,11 +14,17 @@ TWO = {name: WAYS[name] for name in ('plain', 'smoothing')}
 VARIANTS = {name: dict(cbs={name: {}}) for name in ('CutMix', 'ManifoldMixUp', 'MixOne')}
 
 
-def soft_targets(first, few, many):
-    "Smoothing also for `few` and for `many` epochs."
+def naming(first):
+    "A function that gives the recipe in several `ways`, named after them."
     def named(suffix, ways, **changes):
         return [
             replace(first, name=name + suffix, **way, **changes) for name, way in ways.items()]
+    return named
+
+
+def soft_targets(first, few, many):
+    "Smoothing also for `few` and for `many` epochs."
+    named = naming(first)
     return [
         *named('', WAYS),
         *named(', 25 wrong', WAYS, noise=25),
@@ -30,12 +36,19 @@ def soft_targets(first, few, many):
         *named(f', 50 wrong, {many} epochs', TWO, noise=50, epochs=many)]
 
 
+def at_lengths(first, *lengths):
+    "All four ways, also for other numbers of epochs."
+    named = naming(first)
+    others = (named(f', {epochs} epochs', WAYS, epochs=epochs) for epochs in lengths)
+    return sum(others, named('', WAYS))
+
+
 MIDDLE = Recipe(
-    data='imagenette-160', arch='xresnet18', size=128, epochs=20, bs=64, lr=6e-3, presize=160)
+    data='imagenette', arch='xresnet18', size=128, epochs=20, bs=64, lr=6e-3, presize=160)
 
 EXPERIMENTS = {
     # Few photographs, so that many epochs are affordable, and networks memorize early.
     'soft-targets': soft_targets(
         replace(SMALL, size=32, presize=40, epochs=20), few=5, many=60),
-    'soft-targets-128': soft_targets(MIDDLE, few=5, many=80)}
+    'soft-targets-128': at_lengths(MIDDLE, 5, 80)}
 PER_CLASS = {'soft-targets': 200}

@@ -35,7 +35,7 @@ def plans(
 
 
 LARGE = Recipe(
-    data='imagenette-320', arch='xresnet50', size=224, epochs=6, bs=64, lr=3e-3, presize=256)
+    data='imagenette', arch='xresnet50', size=224, epochs=6, bs=64, lr=3e-3, presize=224)
 
 EXPERIMENTS = {
     'resizing-64': plans(

@@ -21,7 +21,7 @@ def ways_to_predict(first):
 
 
 MIDDLE = Recipe(
-    data='imagenette-160', arch='xresnet18', size=128, epochs=5, bs=64, lr=6e-3, presize=160)
+    data='imagenette', arch='xresnet18', size=128, epochs=5, bs=64, lr=6e-3, presize=160)
 
 EXPERIMENTS = {
     'tta-64': ways_to_predict(replace(SMALL, presize=80)),
