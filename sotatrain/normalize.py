@@ -94,7 +94,9 @@ def _for_batches(mean, std):
     if mean is None and std is None: return None, None
     if mean is None or std is None:
         raise ValueError(f"mean={mean} and std={std}: give both, or none")
-    mean, std = (torch.as_tensor(s, dtype=torch.float32).flatten() for s in (mean, std))
+    try: mean, std = (torch.as_tensor(s, dtype=torch.float32).flatten() for s in (mean, std))
+    except (TypeError, ValueError, RuntimeError): raise TypeError(
+        f"mean={mean!r} and std={std!r}: each must be a number for each channel") from None
     if len(mean) != len(std): raise ValueError(
         f"{len(mean)} means and {len(std)} standard deviations: give one of each for each "
         "channel")

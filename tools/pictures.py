@@ -315,6 +315,24 @@ def cards():
     return sheet.resize((960, 264), Image.Resampling.LANCZOS)
 
 
+def pieces():
+    "Appendix: from the stored square over a crop and a blend to network and loss, and back."
+    ax = canvas()
+    picture = portrait('church', 240)
+    crop = picture.crop((40, 60, 200, 220))
+    for i, (shown, name) in enumerate(
+            ((picture, 'square'), (crop, 'crop'), (blend(.6), 'blend'), (None, 'network'),
+             (None, 'loss'))):
+        x = .15 + i*1.62
+        if shown: put(ax, shown, x, .55, 1.1)
+        else: box(ax, x, .55, 1.1, 1.1, fc=BLUE if name == 'network' else ORANGE)
+        say(ax, x + .55, .25, name)
+        if i: arrow(ax, x - .48, 1.1)
+    ax.annotate('', (5.56, 1.72), (7.18, 1.72), arrowprops=dict(
+        arrowstyle='-|>', color=INK, lw=3, connectionstyle='arc3,rad=.35', mutation_scale=22))
+    return finish(ax)
+
+
 OPENINGS = {
     '01_data': wall,
     '02_presize': crops,
@@ -325,6 +343,7 @@ OPENINGS = {
     '07_mixup': blends,
     '08_smoothing': targets,
     '12_questionnaire': question,
-    'A1_doodlenette': cards}
+    'A1_doodlenette': cards,
+    'A2_pieces': pieces}
 
 if __name__ == '__main__': main()

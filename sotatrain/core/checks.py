@@ -12,10 +12,11 @@ from pathlib import Path
 
 
 def whole(name, value, least=1):
-    "A whole number, not below `least`."
+    "A whole number, not below `least`, that fits into 64 bits."
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name}={value!r}: it must be a whole number")
     if value < least: raise ValueError(f"{name}={value}: it must be {least} or more")
+    if value >= 2**63: raise ValueError(f"{name}={value}: it must be less than 2^63")
 
 
 def number(name, value, high=inf):

@@ -382,3 +382,24 @@ def test_a_trained_network_deploys_like_a_plain_one(dls, with_bf16, deploy):
     assert [type(m) for m in model.modules()] == [type(m) for m in plain.modules()]
     assert not any('forward' in vars(m) for m in model.modules())
     with torch.no_grad(): assert torch.allclose(deploy(model, x)(x), plain(x), atol=1e-4)
+
+
+def test_a_trained_network_is_a_graph_of_onnx(dls):
+    pytest.importorskip('onnxscript')
+    from onnx.reference import ReferenceEvaluator
+    learn = make_learner(dls, Net, seed=0)
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    model, x = learn.model.eval(), torch.rand(2, 3, 32, 32)
+    graph = torch.onnx.export(model, (x,), dynamo=True, verbose=False).model_proto
+    found, = ReferenceEvaluator(graph).run(None, {graph.graph.input[0].name: x.numpy()})
+    assert np.allclose(found, model(x).detach().numpy(), atol=1e-4)
+
+
+def test_a_learners_network_trains_in_several_processes(dls, tmp_path):
+    "One process here; the appendix on the pieces has two."
+    model = make_learner(dls, Net, seed=0).model
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{tmp_path}/meeting', rank=0, world_size=1)
+    try: torch.nn.parallel.DistributedDataParallel(model)(torch.rand(4, 3, 32, 32)).sum().backward()
+    finally: torch.distributed.destroy_process_group()
+    assert all(p.grad.abs().sum() > 0 for p in model[-1].parameters())

@@ -591,3 +591,13 @@ def test_a_learner_with_labels_from_a_table_is_exported_without_it(tiny, tmp_pat
     assert (tmp_path/'model.pkl').stat().st_size < 200_000
     dl = dls.test_dl(dls.valid.items[:3], with_labels=True)
     assert torch.equal(dl.one_batch()[1].cpu(), dls.valid.targets[0][:3])
+
+
+def test_crops_that_shrink_a_picture_average_all_of_its_pixels():
+    "A chess board of single pixels is gray from afar; a look-up alone finds its fields."
+    board = (torch.arange(64)[:, None] + torch.arange(64)) % 2 * 255
+    images = board.byte()[None, :, :, None].expand(1, 64, 64, 3).contiguous()
+    plain = Augment(min_scale=1, max_ratio=1, flip=0, max_angle=0, light=0)
+    squares = Squares(images, torch.arange(1), torch.ones(1))
+    assert (plain(squares, 16) - .5).abs().max() < .01
+    assert (plain(squares, 48) - .5).abs().max() > .2  # too little to average
