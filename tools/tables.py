@@ -18,19 +18,22 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
     ('decode once, crop many times', '02_presize', 'learner-64', 'DataBlock', 'baseline'),
     ('bfloat16', '03_learner', 'learner-64', 'fp32', 'baseline'),
     ('normalization', '04_normalize', 'learner-64', 'baseline', 'normalized'),
+    ('normalization', '04_normalize', 'learner-128', 'baseline', 'normalized'),
     ('small pictures only, equal time', '05_resizing', 'resizing-64', '64 px', '32 px'),
     ('progressive resizing in stages, equal time',
      '05_resizing', 'resizing-64', '64 px', 'stages'),
     ('the same, ending with `fine_tune`',
      '05_resizing', 'resizing-64', '64 px', 'stages, fine_tune'),
     ('a size that grows, equal time', '05_resizing', 'resizing-64', '64 px', 'growing'),
-    ('test-time augmentation: flip', '06_tta', 'tta-64', 'plain', 'flip'),
-    ('four random views', '06_tta', 'tta-64', 'plain', 'random'),
-    ('four random views, geometric mean', '06_tta', 'tta-64', 'plain', 'random, gmean'),
-    ('four random views, maximum', '06_tta', 'tta-64', 'plain', 'random, max'),
-    ('eight random views', '06_tta', 'tta-64', 'plain', 'random 8'),
-    ('five crops', '06_tta', 'tta-64', 'plain', 'five_crop'),
-    ('several scales', '06_tta', 'tta-64', 'plain', 'multi_scale'),
+    *[(technique, '06_tta', experiment, 'plain', recipe)
+      for experiment in ('tta-64', 'tta-128') for technique, recipe in (
+        ('test-time augmentation: flip', 'flip'),
+        ('four random views', 'random'),
+        ('four random views, geometric mean', 'random, gmean'),
+        ('four random views, maximum', 'random, max'),
+        ('eight random views', 'random 8'),
+        ('five crops', 'five_crop'),
+        ('several scales', 'multi_scale'))],
     *[(technique, chapter, 'soft-targets', f'plain{suffix}', f'{recipe}{suffix}')
       for technique, chapter, recipe, suffix in (
         ('Mixup', '07_mixup', 'Mixup', ''),
@@ -48,7 +51,12 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
          '08_smoothing', 'smoothing', ', 50 wrong, 60 epochs'),
         ('Mixup and smoothing', '08_smoothing', 'Mixup and smoothing', ''),
         ('Mixup and smoothing, 25 % wrong labels',
-         '08_smoothing', 'Mixup and smoothing', ', 25 wrong'))]]
+         '08_smoothing', 'Mixup and smoothing', ', 25 wrong'))],
+    *[(technique, chapter, 'soft-targets-128', f'plain{suffix}', f'{recipe}{suffix}')
+      for suffix in (', 5 epochs', '') for technique, chapter, recipe in (
+        ('Mixup', '07_mixup', 'Mixup'),
+        ('label smoothing', '08_smoothing', 'smoothing'),
+        ('Mixup and smoothing', '08_smoothing', 'Mixup and smoothing'))]]
 
 
 def markdown(head, rows):
