@@ -160,7 +160,8 @@ def test_a_stored_experiment_is_whole(name):
 @pytest.mark.parametrize('name', EXPERIMENTS)
 def test_a_run_has_a_plain_name_and_an_epoch_a_line(name):
     for file in (numbers.EXPERIMENTS/name).iterdir():
-        assert re.fullmatch(r'[a-z0-9.]+(-[a-z0-9.]+)*-seed\d+\.json', file.name)
+        plain = r'[a-z0-9.]+(-[a-z0-9.]+)*(_[0-9a-f]{10})?-seed\d+\.json'
+        assert re.fullmatch(plain, file.name)
         text = file.read_text(encoding='utf-8')
         epochs = json.loads(text)['epochs']
         assert all(f'\n  {json.dumps(epoch)}' in text for epoch in epochs)
