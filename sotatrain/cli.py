@@ -52,6 +52,7 @@ def _sentence(error):
     text = ' '.join(str(error).split())
     if type(error).__name__ == 'OutOfMemoryError':  # of PyTorch, which need not be imported
         return "the GPU's memory is full: lower bs or size, and the rate with it"
+    if type(error).__name__ == 'NoPicture': text += '; --on-error skip leaves it out'
     if isinstance(error, EXPECTED) and text: return text
     short = textwrap.shorten(text, 300, placeholder=' …')
     return f'{type(error).__name__}: {short} (SOTATRAIN_DEBUG=1 shows where it comes from)'

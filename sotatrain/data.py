@@ -84,6 +84,8 @@ SPLITS = 'train', 'val'
 
 def _class_folders(path, split):
     "The folders of one split, which holds nothing else."
+    if not path.is_dir(): raise FileNotFoundError(
+        f"{path} is no folder: name one with train/<class>/ and val/<class>/")
     if not (path/split).is_dir(): raise FileNotFoundError(
         f"{path} has no folder {split}/: a data set needs train/<class>/ and val/<class>/")
     folders = _visible(path/split)

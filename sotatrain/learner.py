@@ -33,6 +33,7 @@ from sotatrain.core.guard import (
     check_network,
     check_output,
 )
+from .core.targets import learning_of
 
 # %% ../nbs/03_learner.ipynb #0088a293
 XRESNETS = [name for name in dir(xresnet) if name.startswith(('xres', 'xse_'))]
@@ -149,7 +150,8 @@ class Bfloat16(CallNetwork):
     def call(self, network, x, *more):
         kind = x.device.type
         fast = torch.autocast(kind, torch.bfloat16) if has_bf16(x.device) else nullcontext()
-        with fast: return to_float(network(x, *more))
+        with fast: output = network(x, *more)
+        return output.float() if isinstance(output, Tensor) else output
 
 # %% ../nbs/03_learner.ipynb #79cb561e
 class Diverged(ArithmeticError):
@@ -196,11 +198,11 @@ def _callbacks(bf16, n_out, cbs):
 def make_learner(
     dls: DataLoaders,
     arch: str | Callable = xresnet.xresnet50,  # see `make_model`
-    loss_func: Callable = None,  # cross-entropy if not given
+    loss_func: Callable = None,  # what fits the labels: cross-entropy for classes
     cbs: list = None,            # more fastai callbacks
     seed: int = None,            # of new weights; PyTorch's global generator if not given
     bf16: bool = True,           # compute in bfloat16 where `has_bf16`
-    metrics=accuracy,
+    metrics=None,                # what fits the labels: `accuracy` for classes
     path: Path = None,           # where the learner writes; the current folder if not given
     **kwargs,                    # more for `Learner`, such as `opt_func`, `wd`, `model_dir`
 ) -> Learner:
@@ -210,8 +212,10 @@ def make_learner(
     check_learner_arguments(cbs, bf16, kwargs)
     with seeded(seed): model = make_model(arch, n_out := _n_classes(dls))
     model.to(dls.device, memory_format=torch.channels_last)
-    return Learner(dls, model, loss_func or CrossEntropyLossFlat(), metrics=metrics,
-                   cbs=_callbacks(bf16, n_out, cbs), path=path or '.', **kwargs)
+    loss, metric = learning_of(dls)
+    if metrics is None: metrics = metric
+    return Learner(dls, model, loss_func or loss, metrics=metrics, path=path or '.',
+                   cbs=_callbacks(bf16, n_out, cbs), **kwargs)
 
 # %% ../nbs/03_learner.ipynb #57918bd0
 @contextmanager

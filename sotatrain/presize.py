@@ -75,7 +75,9 @@ def load_square(
     return np.asarray(square), width/height
 
 # %% ../nbs/02_presize.ipynb #b2000002
-def open_rgb(source: object):
+def open_rgb(
+    source: object,  # path, bytes, open file, Pillow image, NumPy array or tensor
+) -> PILImage:
     "A whole picture from anywhere as a `PILImage`, upright and in RGB."
     image, name = pictures.open_picture(source), pictures.name_of(source)
     with pictures.picture_errors(name): return PILImage(to_rgb(image))
@@ -314,6 +316,7 @@ class Squares:
         tensors('uint8', images=(self.images, ('m', 'side', 'side', 3)))
         tensors('floats', low=1e-5, aspects=(self.aspects, 'n'))
         tensors('whole numbers', rows=(self.rows, (len(self.aspects),)))
+        checks.places('rows', self.rows, len(self.images))
 
     def __len__(self): return len(self.rows)
     @property
@@ -436,7 +439,10 @@ def square_windows(
     return torch.stack([left, top, left + width, top + height], 1)
 
 # %% ../nbs/02_presize.ipynb #b2000016
-def centre_crop(squares: Squares, size: int) -> Tensor:
+def centre_crop(
+    squares: Squares,
+    size: int,  # side of the crops, px
+) -> Tensor:    # n × 3 × size × size, float32 in [0, 1]
     "The largest square in the middle of each true picture, antialiased."
     _check_squares(squares, size)
     return upright_crop(squares, square_windows(squares.aspects), size)
@@ -595,6 +601,7 @@ def _from_files(files, side, on_error, labels, splits, groups):
     store = PresizedImages.from_items(files, side, on_error)
     files, _ = targets.files_below(files)
     kept = (store.rows(files) >= 0).tolist()
+    if labels is None: targets.check_folders(files, class_name)
     otherwise = _class_of if labels is None else None
     labels, splits, groups = split.kept_only(kept, labels, splits, groups)
     files = [file for file, keep in zip(files, kept) if keep]

@@ -53,12 +53,20 @@ def _check_views(pictures, n):
     whole('n', n, least=0)
 
 # %% ../nbs/06_tta.ipynb #570764bc
-def random_views(pictures, n, generator):
+def random_views(
+    pictures: Pictures,          # a batch
+    n: int,                      # how many
+    generator: torch.Generator,  # of the random numbers
+):                               # each n × 3 × size × size
     "`n` random crops, as in training."
     _check_views(pictures, n)
     for _ in range(n): yield pictures.augment(pictures.squares, pictures.size, generator)
 
-def flip_views(pictures, n, generator):
+def flip_views(
+    pictures: Pictures,  # a batch
+    n: int,              # none if 0
+    generator,           # not used: nothing is random
+):
     "The centre crop as in a mirror: always one view."
     _check_views(pictures, n)
     if n: yield pictures.plain.flip(-1)
@@ -221,7 +229,9 @@ def _loader_of(learn, ds_idx):
     return learn.dls[ds_idx]
 
 # %% ../nbs/06_tta.ipynb #594a19e9
-def check_tta(n=4, views='random', merge='mean', beta=.25, seed=0):
+def check_tta(
+    n=4, views='random', merge='mean', beta=.25, seed=0,  # see `tta`
+):
     "Raises `ValueError` or `TypeError` that names a parameter of `tta` which is not possible."
     for name, value in dict(n=n, seed=seed).items(): whole(name, value, least=0)
     if not callable(views): choice('views', views, VIEWS)

@@ -195,6 +195,14 @@ def tensors(kinds='floats', low=None, **named):
         sizes.update((n, size) for n, size in zip(shape, value.shape) if isinstance(n, str))
 
 
+def places(name, value, n):
+    "A tensor of places among `n` things; a GPU would have to be waited for, and is not asked."
+    if value.device.type != 'cpu' or not value.numel(): return
+    low, high = value.min().item(), value.max().item()
+    if low < 0 or high >= n: raise ValueError(
+        f"{name} goes from {low} to {high}: places are from 0 to {n - 1}")
+
+
 def within(name, value, low, high):
     "A number from `low` to `high`."
     if isinstance(value, bool) or not isinstance(value, Real):

@@ -84,8 +84,8 @@ def file_digests(
 ) -> list:                  # of str: 32 hexadecimal digits for each
     """A digest of each file's bytes.
 
-    What is remembered goes by path, size and time of the last change. Raises `OSError` for a
-    file that cannot be read."""
+    What is remembered goes by path, size, times of the last change, and place on the disk.
+    Raises `OSError` for a file that cannot be read."""
     paths = [os.path.abspath(file) for file in files]
     if not remember: return in_threads(_digest, paths)
     memory = _memory_of(paths)
@@ -101,9 +101,9 @@ def file_digests(
 def _digest(path): return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
 
 def _version(path):
-    "What changes when the file does."
+    "What changes when the file does, or another takes its place."
     stat = os.stat(path)
-    return [stat.st_size, stat.st_mtime_ns]
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 def _is_settled(version, seconds=2):
     "A file that has just changed may change again within one tick of the file system's clock."

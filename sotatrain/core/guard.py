@@ -3,7 +3,7 @@ when its network puts out what no loss can use."""
 import inspect
 
 import torch
-from fastai.vision.all import Callback, DataLoaders, L, Learner, nn
+from fastai.vision.all import Callback, DataLoader, DataLoaders, L, Learner, nn
 
 from . import checks
 
@@ -25,11 +25,14 @@ class Guard(Callback):
 # Data
 
 def check_dls(dls):
-    "Raises `TypeError` if `dls` are no fastai `DataLoaders`."
-    if isinstance(dls, DataLoaders): return
-    raise TypeError(
+    "Raises `TypeError` for what are no fastai `DataLoaders`, and for loaders of another kind."
+    if not isinstance(dls, DataLoaders): raise TypeError(
         f"dls={_shortly(dls)}: it must be fastai's DataLoaders; get_dls makes them from a "
-        "folder, and DataLoaders(train, valid) from two loaders")
+        "folder or a list of files")
+    for dl in dls.loaders:
+        if not isinstance(dl, DataLoader): raise TypeError(
+            f"dls has a {type(dl).__module__}.{type(dl).__name__}: make each loader with "
+            "fastai's DataLoader(dataset, bs=64, device='cpu'), which takes the same data set")
 
 
 def check_batches(dl, where='the training data'):

@@ -15,7 +15,7 @@ from .threads import in_threads
 from .wording import short
 
 __all__ = ['SUFFIXES', 'has_picture_name', 'check_picture', 'check_pictures', 'lazy_picture',
-           'open_picture', 'picture_errors', 'upright']
+           'open_picture', 'picture_errors', 'upright', 'NoPicture']
 
 SUFFIXES = frozenset('''.jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff
                         .ppm .pgm .pbm .pnm .tga .jp2'''.split())
@@ -114,6 +114,10 @@ def name_of(source) -> str:
     return str(named) if named else 'the picture'
 
 
+class NoPicture(ValueError):
+    "A file that no picture can be read from; who trains may want to leave it out."
+
+
 @contextlib.contextmanager
 def picture_errors(
     name: str,  # of a picture, usually its path
@@ -127,12 +131,12 @@ def picture_errors(
     except FileNotFoundError: raise FileNotFoundError(
         f"{name} does not exist, or is a broken link: check the name, or remove it") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ValueError(_too_large(name)) from None
+        raise NoPicture(_too_large(name)) from None
     except Exception as error:
         known = isinstance(error, UnidentifiedImageError)  # it only says the name again
         reason = '' if known else f' ({str(error) or type(error).__name__})'
-        raise ValueError(f"{name} is not a picture that Pillow can read{reason}: "
-                         "remove or replace it") from None if known else error
+        raise NoPicture(f"{name} is not a picture that Pillow can read{reason}: "
+                        "remove or replace it") from None if known else error
 
 
 def _too_large(name):

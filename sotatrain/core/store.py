@@ -42,7 +42,7 @@ def fingerprint(
 def _states(root, files):
     "For each file its name below `root`, its size and its time: the same as long as it is."
     stats = [(file.relative_to(root).as_posix(), file.stat()) for file in files]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    return [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
 
 
 # --- building

@@ -8,19 +8,25 @@ from pathlib import Path
 
 import numpy as np
 from fastai.vision.all import (
+    BCEWithLogitsLossFlat,
     Categorize,
+    CrossEntropyLossFlat,
+    MSELossFlat,
     MultiCategorize,
     OneHotEncode,
     RegressionSetup,
     Transform,
+    accuracy,
+    accuracy_multi,
+    mae,
 )
 
 from .checks import did_you_mean
 from .split import one_for_each
 from .wording import short
 
-__all__ = ['TargetOf', 'absolute', 'classes_of', 'encoders', 'files_below', 'labels_for',
-           'one_each', 'without_tables']
+__all__ = ['TargetOf', 'absolute', 'check_folders', 'classes_of', 'encoders', 'files_below',
+           'labels_for', 'learning_of', 'one_each', 'without_tables']
 
 
 def absolute(file) -> Path:
@@ -141,9 +147,41 @@ def encoders(
     kinds = frozenset().union(*kinds)
     if len(listed) > 1 or kinds not in _KINDS: raise _mixed(files, targets, forms)
     if 'fraction' in kinds: return [RegressionSetup(c=_width(files, targets))]
-    if listed == {False}: return [Categorize(vocab=vocab or sorted(set(targets)), sort=False)]
+    if listed == {False}: return [Categorize(vocab=vocab or _two_or_more(targets), sort=False)]
     vocab = vocab or sorted({label for several in targets for label in several})
     return [MultiCategorize(vocab=vocab), OneHotEncode(c=len(vocab))]
+
+
+def _two_or_more(labels):
+    "The classes, in order."
+    classes = sorted(set(labels))
+    if len(classes) < 2: raise ValueError(
+        f"all labels are {short(classes[0])}: a classifier needs two classes; add pictures of "
+        "something else")
+    return classes
+
+
+def check_folders(files, name):
+    "Raises `ValueError` for two folders of `files` that mean the same class, by `name`."
+    meant = {}
+    for folder in sorted({Path(file).parent for file in files}):
+        first = meant.setdefault(name(folder.name), folder.name)
+        if first != folder.name: raise ValueError(
+            f"folders {first} and {folder.name} both mean the class {name(folder.name)}: give "
+            "labels, or give one of the folders another name")
+
+
+LEARNING = {  # what teaches each kind of target, and what measures it
+    OneHotEncode: (BCEWithLogitsLossFlat, accuracy_multi),
+    RegressionSetup: (MSELossFlat, mae)}
+
+def learning_of(dls) -> tuple:
+    "A loss function and a metric for the targets of `dls`; for classes, if nothing is known."
+    tls = getattr(dls.train.dataset, 'tls', None) or [()]
+    kinds = [type(tfm) for tfm in getattr(getattr(tls[-1], 'tfms', None), 'fs', ())]
+    found = next((LEARNING[kind] for kind in kinds if kind in LEARNING), None)
+    loss, metric = found or (CrossEntropyLossFlat, accuracy)
+    return loss(), metric
 
 
 _KINDS = [{*kinds.split()} for kinds in ('', 'text', 'whole', 'fraction', 'whole fraction')]

@@ -17,9 +17,12 @@ class Watch(Callback):
     the sums. A number that is not finite is recorded as `None`, as JSON has it."""
     order = 70  # after the `Recorder`
 
-    def __init__(self, step=noop, epoch_done=noop):
-        self.step = step              # called after each batch
-        self.epoch_done = epoch_done  # called with what an epoch gave
+    def __init__(self,
+        step=noop,        # called after each batch
+        epoch_done=noop,  # called with what an epoch gave
+    ):
+        self.step = step
+        self.epoch_done = epoch_done
         self.stage = 0    # code that trains in stages counts them here
         self.epochs = []
         self.seconds = self.train_seconds = self.images = self.peak = 0

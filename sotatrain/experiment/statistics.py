@@ -8,10 +8,10 @@ __all__ = ['Difference', 'paired_difference']
 
 class Difference(NamedTuple):
     "The mean difference of pairs, and its confidence interval."
-    mean: float
-    low: float
+    mean: float  # points
+    low: float   # of the interval
     high: float
-    n: int
+    n: int       # pairs
 
     @property
     def verdict(self) -> str:

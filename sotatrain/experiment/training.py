@@ -143,7 +143,10 @@ def _train_alone(recipe, seed, data, device, progress, on_error):
 def _check(recipe, facts):
     "What can be known before a run, is."
     _check_batches(recipe, facts)
-    for field in names.KINDS: recipe.make(field)
+    for field in names.KINDS:
+        if field != 'loss': recipe.make(field)
+    (name, values), = recipe.loss.items()  # the weights of its classes need the data
+    names.make('loss', {name: {key: values[key] for key in values if key != 'weight'}})
 
 
 def _check_batches(recipe, counts):
@@ -261,8 +264,16 @@ def _files(path, recipe, on_error):
     files = image_files(path)
     if on_error == 'skip' and recipe.loader == 'presized':
         left_out = set(_skipped(path, recipe))
+        _say_left_out(path, sorted(left_out))
         files = [f for f in files if f.relative_to(path).as_posix() not in left_out]
     return _by_split(files, path)
+
+
+def _say_left_out(path, names):
+    if not names: return
+    more = ', …' * (len(names) > 3)
+    print(f"{len(names)} pictures of {path} cannot be decoded and are left out: "
+          f"{', '.join(names[:3])}{more}")
 
 
 def _skipped(path, recipe):

@@ -158,6 +158,7 @@ def two(images): return Squares(images, torch.arange(2), torch.ones(2))
     (lambda: centre_crop(torch.rand(4, 64, 64, 3), 32), 'Squares'),
     (lambda: centre_crop(two(torch.rand(2, 8, 8, 3)), 4), 'uint8'),
     (lambda: centre_crop(two(torch.rand(2, 3, 8, 8).byte()), 4), '3'),
+    (lambda: Squares(torch.zeros(1, 8, 8, 3).byte(), torch.arange(2), torch.ones(2)), 'rows'),
     (lambda: crop(torch.rand(1, 8, 8, 3).byte(), torch.zeros(1, 3, 2), 4), 'matrices'),
     (lambda: relight(torch.rand(2, 3, 4, 4) * 255, torch.ones(2, 2)), 'between 0 and 1'),
     (lambda: saved_gigabytes(Net(10), 32, 0), 'bs'),

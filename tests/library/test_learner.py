@@ -3,6 +3,7 @@ import random
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -404,3 +405,24 @@ def test_a_learners_network_trains_in_several_processes(dls, tmp_path):
     try: shared(model)(torch.rand(4, 3, 32, 32)).sum().backward()
     finally: torch.distributed.destroy_process_group()
     assert all(p.grad.abs().sum() > 0 for p in model[-1].parameters())
+
+
+def test_the_auxiliary_outputs_of_a_network_are_named(dls):
+    "googlenet puts out a named tuple of its own while it trains."
+    class Outputs(NamedTuple):
+        logits: torch.Tensor
+        aux: torch.Tensor
+    class Net2(Net):
+        def forward(self, x): return Outputs(super().forward(x), super().forward(x))
+    for bf16 in (True, False):
+        with (learn := make_learner(dls, Net2(10), bf16=bf16)).no_bar():
+            with pytest.raises(TypeError, match='puts out a Outputs'): learn.validate()
+
+
+def test_loaders_of_pytorch_are_refused(dls):
+    loader = torch.utils.data.DataLoader([1, 2])
+    loaders = DataLoaders(loader, loader)
+    loaders.c = 2
+    with pytest.raises(TypeError, match="make each loader with fastai's DataLoader"):
+        make_learner(loaders, Net)
+

@@ -10,7 +10,9 @@ from PIL import Image
 
 from sotatrain.core.split import random_split
 from sotatrain.data import image_files
+from sotatrain.learner import make_learner
 from sotatrain.presize import *
+from tests.networks import Net
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +95,29 @@ def test_one_way_from_any_source_to_rgb(tmp_path, mode):
         assert np.abs(load_square(source, 16)[0].astype(int) - square).max() <= 1
     if mode == 'I;16': assert square.max() == 0  # 255 of 65,535 is dark
     assert isinstance(open_rgb(file), PILImage)
+
+
+def test_folders_of_one_class_are_not_merged(tiny, tmp_path):
+    files = []
+    for i, name in enumerate(['church', 'n03028079', 'dog']):
+        (tmp_path/name).mkdir()
+        for j, file in enumerate(image_files(tiny)[8*i:8*i + 8]):
+            files.append(tmp_path/name/f'{j}.jpg')
+            files[-1].write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match='church and n03028079 both mean'):
+        get_dls(16, 4, files=files, splits=.25)
+    with pytest.raises(ValueError, match='needs two classes'):
+        get_dls(16, 4, files=files, labels=['one']*24, splits=.25)
+
+
+@pytest.mark.parametrize('label', [
+    lambda f: f.parent.name, lambda f: ['x', f.parent.name], lambda f: len(f.name) / 2,
+    lambda f: [.5, 1.]])
+def test_each_kind_of_label_has_a_loss_and_a_metric(tiny, label):
+    dls = get_dls(16, 8, presize=24, files=image_files(tiny), labels=label, device='cpu')
+    learn = make_learner(dls, Net)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+        loss, metric = learn.validate()
+    assert np.isfinite([loss, metric]).all()
+

@@ -1,5 +1,6 @@
 """Carrying recipes out: one run, and comparisons that are interrupted and go on."""
 import math
+import os
 import re
 import shutil
 import warnings
@@ -486,3 +487,35 @@ def test_names_without_a_latin_letter_can_be_compared_and_stored(tiny_network, t
     assert compare([recipe], [0], progress=False).rows[0].n == 1
     compare([recipe], [0], 'x', folder=tmp_path, progress=False)
     assert [run.recipe.name for run in load_runs('x', tmp_path)] == ['база']
+
+
+@pytest.mark.parametrize('loss', ['CrossEntropyLossFlat', 'LabelSmoothingCrossEntropy'])
+@pytest.mark.parametrize('weight', ['balanced', [1.]*9 + [3.], {'church': 2}])
+def test_a_run_may_weigh_its_classes(recipes, tiny_network, loss, weight):
+    run = train(replace(recipes[0], loss={loss: {'weight': weight}}), progress=False)
+    assert not run.failed and run.recipe.loss == {loss: {'weight': weight}}
+
+
+def test_which_pictures_are_left_out_is_said(recipes, tiny_network, tmp_path, capsys, tiny):
+    folder = shutil.copytree(tiny, tmp_path/'set')
+    bad = sorted((folder/'train').glob('*/*'))[3]
+    bad.write_bytes(b'no picture')
+    with pytest.raises(ValueError, match=bad.name):
+        train(recipes[0], data=folder, progress=False)
+    run = train(recipes[0], data=folder, progress=False, on_error='skip')
+    assert not run.failed and run.data['train'] == 39
+    said = capsys.readouterr().out
+    assert '1 pictures' in said and bad.relative_to(folder).as_posix() in said
+
+
+def test_pictures_that_change_places_are_other_data(recipes, tiny, tmp_path):
+    "Also if size and time of the last change are the same, as archives may make them."
+    folder = shutil.copytree(tiny, tmp_path/'set')
+    one, other = (sorted(d.glob('*'))[0] for d in sorted((folder/'train').iterdir())[:2])
+    for file in (one, other): file.write_bytes(file.read_bytes()[:1500].ljust(1500, b' '))
+    for file in (one, other): os.utime(file, ns=(10**18, 10**18))
+    before = training.data_facts(recipes[0], folder)
+    one.rename(tmp_path/'x')
+    other.rename(one)
+    (tmp_path/'x').rename(other)
+    assert training.data_facts(recipes[0], folder) != before
