@@ -18,15 +18,23 @@ export GOMP_SPINCOUNT := 10000
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 17179869184
 
-.PHONY: course test lab times outputs numbers bench book rehearsal lock clean
+.PHONY: course test tests notebooks lab times outputs numbers bench book rehearsal lock clean
 .DELETE_ON_ERROR:
 
 course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
 	@$(BIN)/python -m tools.course --profile "$(PROFILE)" --data "$(DATA)" --chapters "$(CHAPTERS)"
 
-test: .venv/ready  ## style, the library's tests, then every notebook at the smoke profile
+test: .venv/ready  ## style, then two things at once: the tests; every notebook at the smoke profile
 	$(BIN)/ruff check -q
+	$(MAKE) -j2 tests notebooks
+
+# One thread each: two processes that share two cores would wait for each other.
+tests notebooks: export OMP_NUM_THREADS := 1
+
+tests: .venv/ready
 	$(BIN)/pytest -q tests
+
+notebooks: .venv/ready
 	SOTATRAIN_PROFILE=smoke SOTATRAIN_DATA= \
 	  $(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider nbs
 
