@@ -23,6 +23,7 @@ from fastai.vision.all import (
     load_learner,
 )
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sotatrain import presize
 from sotatrain.core.antialias import averaged_crops, block_sizes
@@ -282,6 +283,22 @@ def test_sampling_grid_is_affine_grid():
     matrices = Augment().matrices(torch.linspace(.5, 2, 5), seeded())
     reference = F.affine_grid(matrices, (5, 3, 33, 33), align_corners=False)
     assert torch.allclose(sampling_grid(matrices, 33), reference, atol=1e-5)
+
+
+class Written(TorchDispatchMode):
+    "The most numbers that an operation inside wrote, views aside."
+    most = 0
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **kwargs or {})
+        if isinstance(result, torch.Tensor) and not func.is_view:
+            self.most = max(self.most, result.numel())
+        return result
+
+
+def test_a_batch_costs_the_same_however_large_the_store_is(tiny):
+    store = build(tiny)
+    with Written() as written: Augment()(store.at([1, 3]), 16, seeded())
+    assert 0 < written.most <= 2 * 3*32*32 < store.images.numel()
 
 
 def test_flip_twice_is_the_identity():
