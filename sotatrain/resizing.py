@@ -29,12 +29,18 @@ from .presize import PresizedDL
 _all_ = ['Stage', 'check_schedule']  # what a recipe needs without fastai is in core
 
 # %% ../nbs/05_resizing.ipynb #5e7c0d79
+def _linear(learn, epochs, lr, cbs=None):
+    "A tenth of the stage up to `lr`, then in a straight line down to zero."
+    rate = combine_scheds([.1, .9], [SchedLin(lr/25, lr), SchedLin(lr, 0)])
+    learn.fit(epochs, lr, cbs=[ParamScheduler({'lr': rate}), *L(cbs)])
+
 def _fine_tune(learn, epochs, lr, cbs=None):
     "fastai's `fine_tune`; the epoch that it adds is counted as one of `epochs`."
     learn.fine_tune(epochs - 1, lr, cbs=cbs)
 
 SCHEDULES = dict(
     one_cycle=Learner.fit_one_cycle,
+    linear=_linear,
     flat_cos=Learner.fit_flat_cos,
     constant=Learner.fit,
     fine_tune=_fine_tune,

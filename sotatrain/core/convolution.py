@@ -2,8 +2,9 @@
 
 The deeper a network, the smaller its maps: xresnet18 at 32 px ends with maps of a single pixel.
 For those, PyTorch's oneDNN needs much longer for the gradient of the weights than for anything
-else in the layer. That gradient is one matrix product: each of the output's gradients times the
-patch of the input that it looked at. (`python -m bench.learner` measures what it saves.)
+else in the layer, in bfloat16 above all. That gradient is one matrix product: each of the
+output's gradients times the patch of the input that it looked at. (`python -m bench.learner`
+measures what it saves.)
 
 The network is not changed. `with SmallMaps(): out = model(x)` watches the calls of PyTorch's
 `conv2d` inside, and computes those with small maps in its own way; results are the same."""
@@ -16,7 +17,9 @@ from .forward import CallNetwork
 
 __all__ = ['SmallMaps', 'QuickConvolutions']
 
-SMALL = 16  # pixels of the output; from about 8 × 8 on, PyTorch's way is as fast
+# Pixels of the output, up to which ours is faster. One layer, 256 to 512 channels, maps of 4 × 4,
+# one core with AMX: 4 ms instead of 22 in bfloat16, 18 instead of 22 in float32.
+SMALL, SMALL_BF16 = 16, 64
 
 
 class QuickConvolutions(CallNetwork):
@@ -27,8 +30,8 @@ class QuickConvolutions(CallNetwork):
 
 
 class SmallMaps(TorchFunctionMode):
-    """Inside, on a processor and in full precision, the gradients of convolutions on small maps
-    are computed faster."""
+    """Inside, on a processor, the gradients of convolutions on small maps are computed faster;
+    in bfloat16 where autocast asks for it."""
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is F.conv2d and not torch.compiler.is_compiling(): func = _conv2d
         return func(*args, **kwargs or {})
@@ -38,18 +41,23 @@ def _conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
     "With the signature of `torch.nn.functional.conv2d`."
     if not _is_quicker(input, weight, stride, padding, dilation, groups):
         return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    if torch.is_autocast_enabled('cpu'):
+        input, weight = (t.to(torch.get_autocast_dtype('cpu')) for t in (input, weight))
     out = _Convolution.apply(input, weight, _pair(stride), _pair(padding))
-    return out if bias is None else out + bias.view(-1, 1, 1)
+    return out if bias is None else out + bias.to(out.dtype).view(-1, 1, 1)
 
 
 def _is_quicker(x, weight, stride, padding, dilation, groups):
-    if x.device.type != 'cpu' or x.dim() != 4 or x.dtype != weight.dtype: return False
-    if torch.is_autocast_enabled('cpu') or not torch.is_grad_enabled(): return False
+    autocast = torch.is_autocast_enabled('cpu')
+    if x.device.type != 'cpu' or x.dim() != 4 or not torch.is_grad_enabled(): return False
+    if x.dtype != weight.dtype and not autocast: return False
+    if autocast and torch.float64 in (x.dtype, weight.dtype): return False  # it leaves those
+    small = SMALL_BF16 if autocast or x.dtype == torch.bfloat16 else SMALL
     if groups != 1 or _pair(dilation) != (1, 1) or isinstance(padding, str): return False
     kernel = weight.shape[2:]
     sides = zip(x.shape[2:], _pair(padding), kernel, _pair(stride))
     height, width = ((n + 2*pad - k)//step + 1 for n, pad, k, step in sides)
-    return max(kernel) > 1 and height > 0 and 0 < height*width <= SMALL
+    return max(kernel) > 1 and height > 0 and 0 < height*width <= small
 
 
 class _Convolution(torch.autograd.Function):

@@ -1,14 +1,17 @@
-"""Which pictures are held back for validation, where no folders say so."""
+"""Which pictures are held back for validation, where no folders say so; and which of them
+may decide what is reported on the others."""
+import hashlib
 import math
 import random
 from collections import Counter
 from collections.abc import Mapping
 from numbers import Integral, Real
+from pathlib import Path
 
 from .checks import number, whole
 from .wording import short
 
-__all__ = ['kept_only', 'one_for_each', 'parts_for', 'random_split']
+__all__ = ['HALVES', 'half_of', 'kept_only', 'one_for_each', 'parts_for', 'random_split']
 
 
 def random_split(
@@ -65,6 +68,18 @@ def one_for_each(name, values, n) -> list:
     if len(values) != n: raise ValueError(
         f"{name} has {len(values)} entries for {n}: give one for each")
     return list(values)
+
+
+# --- halves of the validation pictures
+
+HALVES = 'deciding', 'reported'
+
+
+def half_of(file) -> str:
+    """Which of the `HALVES` a validation picture is in. Its name alone decides, by a hash, so
+    that every machine and every later version splits in the same way."""
+    digest = hashlib.sha256(Path(file).name.encode('utf-8', 'surrogatepass')).digest()
+    return HALVES[digest[0] % 2]
 
 
 # --- a split that was asked for in some way

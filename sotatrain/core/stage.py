@@ -8,7 +8,8 @@ from .checks import check_fields, choice, optional, positive, ruled, whole
 
 __all__ = ['SCHEDULE_NAMES', 'Stage', 'check_schedule']
 
-SCHEDULE_NAMES = 'one_cycle', 'flat_cos', 'constant', 'fine_tune'  # chapter 5 carries them out
+# chapter 5 carries them out
+SCHEDULE_NAMES = 'one_cycle', 'linear', 'flat_cos', 'constant', 'fine_tune'
 
 
 def check_schedule(schedule, epochs):

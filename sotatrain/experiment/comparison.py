@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import show
 from .statistics import Difference, paired_difference, signed_end
-from .store import check_same_validation, load_runs
+from .store import check_same_report, check_same_validation, load_runs
 
 __all__ = ['Comparison', 'NotMeasured', 'stored_results']
 
@@ -61,6 +61,7 @@ class Comparison:
         if not runs: raise ValueError("no runs: there is nothing to compare")
         _check_no_double(runs)
         check_same_validation([run.data for run in runs])
+        check_same_report([run.recipe for run in runs])
         self.speed = speed
         self.runs = sorted(runs, key=lambda run: run.position)  # stable: seeds stay in order
         groups = by_recipe(self.runs)

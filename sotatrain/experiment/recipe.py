@@ -21,6 +21,7 @@ from ..core.checks import (
     truth,
     whole,
 )
+from ..core.split import HALVES
 from ..core.stage import SCHEDULE_NAMES, Stage, check_schedule
 
 __all__ = ['Recipe', 'recipe_fields']
@@ -118,6 +119,7 @@ class Recipe:
     tta: dict = ruled(None, optional(parameters))     # of `tta`, test-time augmentation
     bf16: bool = ruled(True, truth)               # compute in bfloat16 where the device can
     metrics: dict = ruled(factory=dict, rule=things)  # what is measured beside the accuracy
+    report: str = ruled('all', one_of('all', *HALVES))  # validation pictures that are scored
 
     look_up: InitVar[bool] = True  # does what it names exist? not asked of a stored run
 

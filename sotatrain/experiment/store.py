@@ -28,12 +28,14 @@ class Run:
     epochs: list              # for each: stage, size, losses, accuracy, seconds, images/s
     accuracy: float = None    # of the validation pictures, at the end; with the recipe's TTA
     calibration_error: float = None  # of the same predictions: the expected calibration error
+    log_loss: float = None    # of the same: the mean of −log p of the right class
     seconds: float = None     # training and validation
     images_per_second: float = None  # in training
     peak_memory_mb: float = None     # of tensors on the GPU; of the process without one
     error: str = None         # why it failed; the numbers above are missing then
     position: int = 0         # its recipe's place in the comparison
     metrics: dict = field(default_factory=dict)  # those of the recipe, of the final predictions
+    halves: dict = field(default_factory=dict)   # the first three, of each half
     sources: dict = field(default_factory=dict)  # of what was registered: see `own.sources`
 
     @property
@@ -219,6 +221,16 @@ def _said(data):
     contents = [data.get(name) for name in ('train_content', 'val_content', 'labels')]
     content = ', '.join(filter(None, contents)) or 'of unknown content (an older version)'
     return f"{data.get('folder')}, {data.get('train')} + {data.get('val')} pictures, {content}"
+
+
+def check_same_report(recipes):
+    "Raises `ValueError` if recipes are scored on different halves of the pictures."
+    found = {recipe.report: recipe for recipe in recipes}
+    if len(found) < 2: return
+    first, second, *_ = found.values()
+    raise ValueError(
+        f"{first.name} has report={first.report!r} and {second.name} {second.report!r}, so "
+        "their accuracies are no pairs: give all of them the same")
 
 
 def check_same_validation(all_data):

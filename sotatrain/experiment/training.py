@@ -14,6 +14,7 @@ from ..core.checks import whole
 from ..core.content import data_identity
 from ..core.docs import document
 from ..core.machine import conditions
+from ..core.split import HALVES, half_of
 from ..core.watch import Watch, finite_or_none
 from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
 from ..learner import Diverged, has_bf16, make_learner, seeded
@@ -215,10 +216,26 @@ def _quality(learn, recipe):
     bad = (~p.isfinite()).any(-1).sum().item()
     if bad: raise Diverged(
         f"{bad} of {len(p)} final predictions are not finite: try a rate ten times lower")
-    share = (p.argmax(-1) == targets).float().mean()
-    error = calibration_error(p, targets)
-    return dict(accuracy=_round(share), calibration_error=_round(error),
-                metrics=_metrics(recipe, p, targets))
+    of = _halves(learn.dls.valid.items) | {'all': torch.ones(len(p), dtype=torch.bool)}
+    scores = {name: _scores(p[rows], targets[rows]) for name, rows in of.items() if rows.any()}
+    if recipe.report not in scores: raise ValueError(
+        f"report={recipe.report!r}: none of the {len(p)} validation pictures is in that half, "
+        "as their names' hashes have it: use 'all'")
+    rows, halves = of[recipe.report], {name: scores[name] for name in HALVES if name in scores}
+    return dict(**scores[recipe.report], halves=halves,
+                metrics=_metrics(recipe, p[rows], targets[rows]))
+
+
+def _halves(files):
+    found = [half_of(file) for file in files]
+    return {half: torch.tensor([name == half for name in found]) for half in HALVES}
+
+
+def _scores(p, targets):
+    right = p.gather(1, targets[:, None]).clamp(min=torch.finfo(p.dtype).tiny)
+    return dict(accuracy=_round((p.argmax(-1) == targets).float().mean()),
+                calibration_error=_round(calibration_error(p, targets)),
+                log_loss=_round(-right.log().mean()))
 
 
 def _metrics(recipe, p, targets):
@@ -321,6 +338,7 @@ def compare(
     paths = {recipe.data: dataset(data or recipe.data, headers) for recipe in recipes}
     facts = {r.name: data_facts(r, paths[r.data], on_error) for r in recipes}
     store.check_same_validation(facts.values())
+    store.check_same_report(recipes)
     for recipe in recipes: _check(recipe, facts[recipe.name])
     runs = _finished(recipes, seeds, facts, experiment, folder) if experiment else {}
     missing = list(_missing(recipes, seeds, runs))
@@ -377,7 +395,7 @@ def _missing(recipes, seeds, runs):
 def _training_of(recipe):
     "All of a recipe but what comes after its training: neighbours that agree can share it."
     values = recipe.to_dict()
-    del values['name'], values['tta']
+    for after in ('name', 'tta', 'report'): del values[after]
     return values
 
 

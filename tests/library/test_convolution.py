@@ -104,14 +104,35 @@ def test_other_convolutions_are_left_to_pytorch(layer, calls):
     assert not calls
 
 
-def test_large_maps_and_autocast_are_left_to_pytorch(calls):
+def test_large_maps_are_left_to_pytorch(calls):
     layer = nn.Conv2d(2, 2, 3, padding=1)
     call = small_maps(layer)
     call(torch.randn(1, 2, 5, 5)).sum().backward()
-    with torch.autocast('cpu', torch.bfloat16): call(torch.randn(1, 2, 4, 4)).sum().backward()
+    with torch.autocast('cpu', torch.bfloat16): call(torch.randn(1, 2, 9, 9)).sum().backward()
     assert not calls
     call(torch.randn(1, 2, 4, 4)).sum().backward()
     assert calls
+
+
+@pytest.mark.parametrize('size', [2, 8])
+@pytest.mark.parametrize('bias', [False, True])
+def test_in_bfloat16_gradients_are_rounded_as_pytorchs(size, bias, calls):
+    torch.manual_seed(0)
+    layer, x = nn.Conv2d(4, 6, 3, padding=1, bias=bias), torch.randn(3, 4, size, size)
+    exact = gradients(layer, x, layer)
+    def in_bfloat16(call):
+        with torch.autocast('cpu', torch.bfloat16): return gradients(layer, x, call)
+    for ours, theirs, right in zip(in_bfloat16(small_maps(layer)), in_bfloat16(layer), exact):
+        assert ours.dtype == theirs.dtype
+        for found in (ours, theirs): assert (found - right).norm() < .02 * right.norm()
+    assert calls
+
+
+def test_autocast_leaves_doubles_alone(calls):
+    layer = small_maps(nn.Conv2d(2, 2, 3, dtype=torch.float64))
+    with torch.autocast('cpu', torch.bfloat16):
+        assert layer(torch.randn(1, 2, 4, 4, dtype=torch.float64)).dtype == torch.float64
+    assert not calls
 
 
 @pytest.mark.parametrize('shape', [(1, 2, 2, 2), (1, 2, 1, 1), (1, 3, 4, 4)])
