@@ -14,4 +14,5 @@ from .resizing import *
 from .tta import *
 from .mixup import *
 from .smoothing import *
+from .sota import *
 from .questionnaire import answer_key, progress, question, questions, quiz

@@ -463,6 +463,7 @@ class PresizedDL(TfmdDL):
         self.store, self.size, self.seed, self.augment = store, size, seed, augment or Augment()
         self.rows = store.rows(getattr(dataset, 'items', [])) if rows is None else rows
         self.generator = self._targets = None
+        self.drawn = []  # the places of the last batch's items
         # here fastai may take a first batch, to set up its transforms: it needs what is above
         super().__init__(dataset, bs=int(bs), **loading.NeverRuns.instead(kwargs))
         self.after_item, self.before_batch = map(loading.NeverRuns, loading.NeverRuns.EVENTS)
@@ -515,7 +516,7 @@ def do_item(self: PresizedDL, index): return index or 0  # fastai's first batch 
 @patch
 def do_batch(self: PresizedDL, indices):
     "Crops and targets of the data set's items with these `indices`."
-    squares = self.squares(indices)
+    self.drawn, squares = indices, self.squares(indices)
     training = self.dataset.split_idx == 0
     if training: x = self.augment(squares, self.size, self.generator)
     else: x = centre_crop(squares, self.size)

@@ -8,7 +8,7 @@ import fastai.vision.all
 from fastai.losses import BaseLoss
 from fastai.vision.all import Callback, Metric, Transform, nn
 
-from .. import learner, mixup, normalize, resizing, smoothing
+from .. import learner, mixup, normalize, resizing, smoothing, sota
 from ..core import watch
 from ..core.checks import known, nearest, text
 from ..core.docs import document
@@ -17,7 +17,8 @@ from ..tta import check_tta
 from .own import OWN
 from .weights import check_weight
 
-TECHNIQUES = learner, normalize, resizing, mixup, smoothing, watch
+TECHNIQUES = learner, normalize, resizing, mixup, smoothing, sota, watch
+NETWORKS = dict(plain_net=sota.plain_net)  # beside those that `make_model` knows by name
 
 
 def _all_names():
@@ -178,7 +179,8 @@ def make(field, specs):
 
 
 def _network(name, parameters):
-    if name in OWN: return partial(OWN[name], **parameters) if parameters else OWN[name]
+    found = OWN.get(name) or NETWORKS.get(name)
+    if found: return partial(found, **parameters) if parameters else found
     return partial(learner.make_model, name, **parameters) if parameters else name
 
 
