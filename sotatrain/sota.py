@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'POLYNOMIALS', 'CHANGES', 'operations', 'seconds_of', 'peak', 'bandwidth', 'plain_unit', 'PlainBlock',
-           'plain_net', 'FastOptimizer', 'FastSGD', 'FastAdamW', 'orthogonal', 'FastMuon', 'sgd', 'adamw', 'muon',
-           'AverageWeights', 'AlternateFlip', 'patch_directions', 'WhitenStem', 'first_convolution', 'Erase',
+           'plain_net', 'FastOptimizer', 'FastSGD', 'FastAdamW', 'orthogonal', 'FastMuon', 'fast_sgd', 'fast_adamw',
+           'muon', 'AverageWeights', 'AlternateFlip', 'patch_directions', 'WhitenStem', 'first_convolution', 'Erase',
            'TrivialColours']
 
 # %% ../nbs/09_sota.ipynb #s0900001
@@ -206,11 +206,11 @@ def _for_fastai(cls, params, lr, wd, **hypers):
     return OptimWrapper(opt=cls(flat, lr=lr, weight_decay=wd, **hypers))
 
 # %% ../nbs/09_sota.ipynb #s0900013
-def sgd(params, lr, mom: float = .9, wd: float = 5e-4):
+def fast_sgd(params, lr, mom: float = .9, wd: float = 5e-4):
     "`FastSGD` for a fastai learner."
     return _for_fastai(FastSGD, params, lr, wd, momentum=mom)
 
-def adamw(
+def fast_adamw(
     params, lr,
     mom: float = .9, sqr_mom: float = .99, eps: float = 1e-8, wd: float = .01,
 ):

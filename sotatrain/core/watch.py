@@ -1,6 +1,7 @@
 """What is recorded while a learner trains: each epoch's stage, size of the pictures, losses,
 metrics, seconds and images a second."""
 import math
+from collections import Counter
 from time import perf_counter
 
 import psutil
@@ -26,6 +27,7 @@ class Watch(Callback):
         self.stage = 0    # code that trains in stages counts them here
         self.epochs = []
         self.seconds = self.train_seconds = self.images = self.peak = 0
+        self.seen = Counter()  # training pictures by their width, px
 
     def before_fit(self):
         self.start = perf_counter()
@@ -41,6 +43,7 @@ class Watch(Callback):
         if self.training:
             self.epoch_images += len(self.xb[0])
             self.widths.append(self.xb[0].shape[-1])
+            self.seen[self.widths[-1]] += len(self.xb[0])
         self.peak = max(self.peak, self.memory())
         self.step()
 
@@ -69,10 +72,11 @@ class Watch(Callback):
         return psutil.Process().memory_info().rss
 
     def totals(self):
-        """A run's seconds, those of validation included; images a second, in training; the peak
-        of the memory, MB."""
+        """A run's seconds, with those of validation and without; images a second, in training;
+        the peak of the memory, MB."""
         return dict(
             seconds=round(self.seconds, 2),
+            train_seconds=round(self.train_seconds, 2),
             images_per_second=round(self.images / self.train_seconds, 1),
             peak_memory_mb=round(self.peak / 1e6))
 

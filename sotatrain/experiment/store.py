@@ -30,7 +30,9 @@ class Run:
     calibration_error: float = None  # of the same predictions: the expected calibration error
     log_loss: float = None    # of the same: the mean of −log p of the right class
     seconds: float = None     # training and validation
+    train_seconds: float = None      # training alone
     images_per_second: float = None  # in training
+    tflop: float = None       # of the training: see `training_tflop`
     peak_memory_mb: float = None     # of tensors on the GPU; of the process without one
     error: str = None         # why it failed; the numbers above are missing then
     position: int = 0         # its recipe's place in the comparison

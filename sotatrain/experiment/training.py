@@ -20,6 +20,7 @@ from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
 from ..learner import Diverged, has_bf16, make_learner, seeded
 from ..presize import Augment, get_dls
 from ..resizing import fit_progressive
+from ..sota import operations, peak
 from ..tta import calibration_error, tta
 from . import names, store
 from .comparison import Comparison
@@ -171,7 +172,8 @@ class _Trained:
             if self.error: raise Diverged(self.error)
             with self.learn.no_bar(): quality = _quality(self.learn, recipe)
         except Diverged as e: return Run(**about, error=str(e))
-        return Run(**about, **quality, **self.watch.totals())
+        tflop = training_tflop(self.learn.model, self.watch.seen)
+        return Run(**about, **quality, **self.watch.totals(), tflop=tflop)
 
 
 def _train(recipe, seed, path, facts, device, bar, on_error='raise'):
@@ -181,7 +183,7 @@ def _train(recipe, seed, path, facts, device, bar, on_error='raise'):
         learn = _learner(recipe, seed, data[-1])
         place = data[-1].device
         precision = 'bf16' if recipe.bf16 and has_bf16(place) else 'fp32'
-        about = dict(seed=seed, data=facts, conditions=conditions(place, precision))
+        about = dict(seed=seed, data=facts, conditions=_conditions(place, precision))
         about |= dict(sources=_readable_sources(recipe))
         trained = _Trained(learn, about, Watch(bar.step, bar.epoch))
         try:
@@ -189,6 +191,23 @@ def _train(recipe, seed, path, facts, device, bar, on_error='raise'):
             _check_finite(trained.watch.epochs)
         except Diverged as e: trained.error = str(e)
     return trained
+
+
+def _conditions(device, precision):
+    "With what a matrix product reaches, so that seconds of other machines can be compared."
+    dtype = torch.bfloat16 if precision == 'bf16' else torch.float32
+    measured = dict(gflops_fp32=round(peak(device)), gflops=round(peak(device, dtype)))
+    return conditions(device, precision) | measured
+
+
+def training_tflop(model, seen: dict) -> float:
+    """Operations of a training run in units of 10¹²: six for each multiply-add and picture, as
+    the backward pass takes twice the forward one. None for networks without a fixed cost.
+
+    `seen` has the number of pictures by their width, px."""
+    try: cost = {size: sum(operations(model, size).values()) for size in seen}
+    except (RuntimeError, NotImplementedError, TypeError, ValueError): return None
+    return round(6e-12 * sum(n * cost[size] for size, n in seen.items()), 3)
 
 
 def _fit(learn, recipe, data, watch):
