@@ -19,14 +19,16 @@ STORED = re.compile(r"^stored_results\(\s*'([\w-]+)'([^#]*?)(?:,\s*speed=True)?\
 
 # Of the tables of measurements that tools/tables.py writes.
 CAPTIONS = {
-    'results': 'Every recipe trained on photographs, beside the one that lacks only what the line '
-               'is about. Differences are in points.',
-    'leak': 'Accuracy on photographs that were trained on, and on others like them, seed by seed.',
-    'loaders': 'How many pictures a second each loader gives; in brackets, as a multiple of the '
-               '`DataBlock`.',
-    'tta': 'Three networks, four ways to predict: seconds for all validation photographs, and '
-           'accuracy.',
-    'doodlenette': 'Accuracy on the drawings, seed by seed.'}
+    'results':
+        'Recipes trained on photographs, each with and without what the line is about.',
+    'leak':
+        'Accuracy on photographs that were trained on, and on others like them, seed by seed.',
+    'loaders':
+        'Pictures a second of each loader; in brackets, as a multiple of the `DataBlock`.',
+    'tta':
+        'Three networks, four ways to predict: seconds for all photographs, and accuracy.',
+    'doodlenette':
+        'Accuracy on the drawings, seed by seed.'}
 
 
 def options(cell):
