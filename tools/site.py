@@ -16,6 +16,8 @@ from tools.pages.text import link_chapters
 
 ROOT = Path(__file__).resolve().parent.parent
 PROC, DOCS = ROOT/'_proc', ROOT/'_docs'
+# Not beside the pages: there Quarto takes a link to a notebook for one to its page.
+DOWNLOADS = 'notebooks/'
 # Quarto loads them for widgets, which this book has none of; without a network they are errors.
 LOADERS = re.compile(r'<script src="https://cdnjs[^"]*/(?:require|jquery)[^"]*"[^>]*></script>\s*'
                      r'|<script[^>]*>define\(.jquery.,.*?</script>\s*', re.S)
@@ -30,6 +32,7 @@ def main():
     subprocess.run(['quarto', 'render', str(PROC)], cwd=ROOT, check=True)
     shutil.rmtree(DOCS, ignore_errors=True)
     shutil.move(PROC/'_docs', DOCS)
+    add_notebooks(ROOT/'nbs', DOCS)
     for file in DOCS.rglob('*.html'):
         html = file.read_text(encoding='utf-8')
         file.write_text(LOADERS.sub('', html), encoding='utf-8')
@@ -42,7 +45,8 @@ def prepare(nbs, proc):
     extra = pages.extra_pages(nbs, chapters)
     extra.pop('references', None)  # Quarto writes its own, from the same file
     places = {stem: place for place, stem in enumerate(book)}
-    pages.enrich(book | extra, nbs)
+    pages.enrich(book | extra, nbs, DOWNLOADS)
+    make_preface(book['index'])
     for chapter in chapters:
         nb = book[chapter.stem]
         nb.cells[0].source = headed(nb.cells[0].source, chapter.number, places[chapter.stem])
@@ -56,6 +60,21 @@ def prepare(nbs, proc):
         styles.write(pages.STYLE_OF_QUIZ + (book_files/'words.css').read_text())
     script = (book_files/'words.js').read_text(encoding='utf-8')
     (proc/'words.html').write_text(f'<script>\n{script}</script>\n', encoding='utf-8')
+
+
+def make_preface(nb):
+    """Leave out what Quarto's title page has from the settings.
+
+    That is the title, the sentence below it, and the cover."""
+    cover = f"]({pages.SETTINGS['book']['cover-image']})"
+    nb.cells = [cell for cell in nb.cells if cover not in cell.source]
+    nb.cells[0].source = '# Preface'
+
+
+def add_notebooks(nbs, docs):
+    "What the links at the chapters' heads download."
+    (docs/DOWNLOADS).mkdir()
+    for path in pages.notebooks(nbs): shutil.copy(path, docs/DOWNLOADS)
 
 
 def headed(source, number, place):

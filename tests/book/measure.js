@@ -1,4 +1,5 @@
-// What on a page is wider than the window, and which texts have too little contrast (WCAG).
+// What on a page is wider than the window, which formulas scroll, and which texts have too
+// little contrast (WCAG).
 (() => {
   const channels = colour => (colour.match(/[\d.]+/g) || []).map(Number);
   const over = (top, below) => {
@@ -36,5 +37,7 @@
     .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
     .filter(e => !e.closest('table, .scroll, .formula, svg')).slice(0, 5)
     .map(e => `${e.tagName}.${e.className}`);
-  return {width: innerWidth, needed: root.scrollWidth, wide, faint: [...new Set(faint)]};
+  const cut = [...document.querySelectorAll('.formula')]
+    .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText.slice(0, 40));
+  return {width: innerWidth, needed: root.scrollWidth, wide, cut, faint: [...new Set(faint)]};
 })()

@@ -17,6 +17,7 @@ import yaml
 import sotatrain
 from sotatrain.questionnaire import question
 from tools import pages, site, tables
+from tools.pages.cells import CAPTIONS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -140,13 +141,70 @@ def test_stored_results_have_a_label_and_a_caption(prepared):
                 assert options(cell)['label'].startswith('tbl-') and options(cell)['tbl-cap']
 
 
+MEASURED = set(tables.TABLES) - {'chapters', 'floors'}
+
+def test_each_table_of_measurements_has_a_caption(prepared):
+    assert set(CAPTIONS) == MEASURED
+    written = '\n'.join(text(prepared/path.name) for path in NOTEBOOKS)
+    for table in MEASURED:
+        assert len(re.findall(rf'^\|.*\|\n\n: .+ \{{#tbl-{table}\}}$', written, re.M)) == 1
+
+
+def test_a_live_comparison_has_a_label_and_a_caption():
+    for path in NOTEBOOKS:
+        for cell in cells(path, 'code'):
+            shown = [out.data.get('text/html', '') for out in cell.outputs if 'data' in out]
+            stored = re.search(r"^stored_results\('", cell.source, re.M)  # named by tools.pages
+            if stored or not any('class="comparison"' in html for html in shown): continue
+            assert options(cell)['label'].startswith('tbl-') and options(cell)['tbl-cap']
+
+
+def test_each_of_several_pictures_has_a_caption():
+    for path in NOTEBOOKS:
+        for cell in cells(path, 'code'):
+            pictures = [out for out in cell.outputs if 'image/png' in out.get('data', {})]
+            several = len(pictures) if len(pictures) > 1 else 0
+            assert len(options(cell).get('fig-subcap', [])) == several, cell.source
+
+
+@pytest.mark.parametrize('path', CHAPTERS, **by_stem)
+def test_the_line_below_the_card_opens_and_downloads_the_chapter(prepared, path):
+    line, = re.findall(r'^.*open.*colab\.svg.*$', text(prepared/path.name), re.M | re.I)
+    assert f'/blob/main/nbs/{path.name})' in line and not line.startswith('[!')
+    assert f'<a href="notebooks/{path.name}" download>' in line
+
+
+def test_the_notebooks_are_where_the_site_links_to(tmp_path):
+    site.add_notebooks(NBS, tmp_path)
+    copied = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob('*.ipynb')}
+    assert copied == {f'notebooks/{path.name}' for path in NOTEBOOKS}
+
+
+def test_the_first_page_of_the_site_repeats_nothing(prepared):
+    "Quarto's title page has the title, the subtitle and the cover."
+    first = text(prepared/'index.ipynb')
+    book = BOOK['book']
+    for once in (f"# {book['title']}", book['subtitle'], book['cover-image']):
+        assert once not in first
+
+
+def test_the_site_has_an_address_a_card_and_a_page_for_what_is_missing(prepared):
+    book = BOOK['book']
+    owner, name = ADDRESS.split('/')[-2:]
+    assert book['site-url'] == f'https://{owner}.github.io/{name}/'  # gives sitemap.xml, too
+    card = book['open-graph']
+    assert len(card['description'].split()) > 10 and (NBS/card['image']).is_file()
+    assert BOOK['format']['html']['lightbox'] is True
+    assert (prepared/'404.qmd').stat().st_size
+
+
 def test_loaders_from_elsewhere_are_taken_out():
     page = ('<script src="https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js"'
             ' integrity="x"></script>\n<script>const ours = 1</script>')
     assert site.LOADERS.sub('', page) == '<script>const ours = 1</script>'
 
 
-def test_all_pages_are_handed_on(processed):
+def test_all_writtenare_handed_on(processed):
     ours = {path.name for path in NBS.iterdir() if not path.name.startswith(('.', 'llms'))}
     left = {'nbdev.yml', 'models'}  # by nbdev, and by fastai's learning-rate finder
     assert ours - left <= {path.name for path in processed.iterdir()}
@@ -349,7 +407,8 @@ def test_an_exported_cell_is_short(path):
 @pytest.mark.parametrize('path', CHAPTERS, **by_stem)
 def test_code_fits_on_a_page(path):
     lines = text(path, 'code').splitlines()
-    code = [line for line in lines if not re.match(r'#\| (fig-cap|fig-alt|tbl-cap):', line)]
+    words = re.compile(r'#\| (fig-cap|fig-subcap|fig-alt|tbl-cap):')
+    code = [line for line in lines if not words.match(line)]
     assert not [line for line in code if len(line) > COLUMNS]
 
 

@@ -46,7 +46,8 @@ def test_a_page_fits_is_legible_and_has_no_errors(book, browser, width, theme):
         found = browser.ask(MEASURE)
         assert found['width'] == width
         wide = found['needed'] > width and (found['wide'] or found['needed'])
-        if wrong or wide or found['faint']: faults[file.stem] = wrong, wide, found['faint']
+        fault = wrong, wide, found['cut'], found['faint']
+        if any(fault): faults[file.stem] = fault
     assert not faults
 
 

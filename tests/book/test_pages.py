@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools import pages
-from tools.pages import text
+from tools.pages import cells, text
 
 PIXEL = (
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk'
@@ -174,6 +174,67 @@ def test_picture_and_card_are_on_the_page(page, tmp_path):
 def test_bare_directives_are_not_shown(page, directive):
     html = page(new_code_cell(f'#| {directive}\nshown_code()'))
     assert '#|' not in html and directive.split()[0] not in _text(html) and 'shown_code' in html
+
+
+# --- captions of tables and batches, the line that opens a notebook
+
+TABLE = '| a | b |\n|---|---|\n| 1 | 2 |'
+
+@pytest.mark.parametrize('after', ['', '\n\nAfter.', '\n\n<!-- / -->\n\nAfter.'])
+def test_a_table_with_a_line_below_it_has_a_caption_and_a_number(page, after):
+    source = f'Before, in @tbl-x.\n\n{TABLE}\n\n: Seconds of `f`, by `g`. {{#tbl-x}}{after}'
+    html = page(new_markdown_cell(source))
+    caption = (r'<figure class="outputs" id="tbl-x"><figcaption>'
+               r'<p><strong>Table 3\.1\.</strong> '
+               r'Seconds of <code>f</code>, by <code>g</code>\.</p></figcaption><table>')
+    assert re.search(caption, html) and '{#' not in _text(html) and '<p>: ' not in html
+    assert '<a href="03_crops.html#tbl-x">Table 3.1</a>' in html
+
+
+def test_a_table_without_a_caption_stays_as_it_is(page):
+    html = page(new_markdown_cell(f'{TABLE}\n\nText.\n\n{TABLE}\n\n: One. {{#tbl-x}}'))
+    assert html.count('<table>') == 2 and html.count('<figcaption>') == 1
+    assert html.index('<p>Text.</p>') < html.index('<figcaption>')
+
+
+def test_a_measured_table_is_captioned_in_both_renderings_form():
+    source = f'<!-- table: leak -->\n\n{TABLE}\n\n<!-- / -->'
+    table, caption = cells.caption_tables(source).split('\n\n: ')
+    assert table.endswith('| 1 | 2 |') and caption.endswith(' {#tbl-leak}\n\n<!-- / -->')
+    other = source.replace('leak', 'chapters')
+    assert cells.caption_tables(other) == other
+
+
+def test_a_page_without_a_number_counts_its_tables():
+    cell = new_markdown_cell(f'{TABLE}\n\n: One. {{#tbl-x}}')
+    chapter = pages.Chapter('index', 'Book', '', True)
+    numbers = pages.number_labels(chapter, new_notebook(cells=[cell]))
+    assert numbers == {'tbl-x': ('index.html#tbl-x', 'Table 1')}
+
+
+def test_each_of_several_pictures_has_its_own_caption(page):
+    cell = figure('#| label: fig-a\n#| fig-cap: "Two"\n#| fig-subcap: ["`x`", "y"]\n'
+                  '#| fig-alt: "dots"\nplot()')
+    cell.outputs *= 2
+    html = _text(page(cell))
+    places = [html.index(part) for part in ('(a) <code>x</code>', '(b) y', 'Figure 3.1')]
+    assert places == sorted(places) and html.count('class="subcaption"') == 2
+
+
+def test_a_badge_is_part_of_a_line_that_downloads_too(page, tmp_path):
+    images = tmp_path/'nbs'/'images'
+    images.mkdir(parents=True)
+    (images/'colab.svg').write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    badge = '[![Open in Colab](images/colab.svg)](https://colab.org/nbs/03_crops.ipynb)'
+    html = page(new_markdown_cell(f'- **What:** crops\n\n{badge}'))
+    line = re.search('<p>Run it: .*?</p>', html, re.S)[0]
+    assert '<a href="https://colab.org/nbs/03_crops.ipynb"><' in line
+    assert re.search('<a (?=[^>]*download)[^>]*href="03_crops.ipynb"', line)
+
+
+def test_a_formula_may_have_several_lines():
+    drawn = text.formula(r'\begin{aligned} a &= 1 \\ b &= 2 \end{aligned}', 'block')
+    assert drawn.count('<mtr>') == 2 and '&<' not in drawn
 
 
 # --- links, words, lines

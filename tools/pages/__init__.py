@@ -24,6 +24,7 @@ from tools.pages.cells import (
     STYLE,
     WIDGET,
     caption_results,
+    caption_tables,
     lasting,
     number_labels,
     options,
@@ -47,6 +48,7 @@ from tools.pages.text import (
     explain,
     glossary,
     link_names,
+    link_notebook,
     link_numbers,
     markdown,
     plain,
@@ -111,8 +113,10 @@ def extra_pages(nbs, chapters):
     return found
 
 
-def enrich(book, nbs):
-    "Links, explained words and captions for the notebooks of a book, {stem: notebook}."
+def enrich(book, nbs, downloads=''):
+    """Links, explained words and captions for the notebooks of a book, {stem: notebook}.
+
+    `downloads`: the folder, with a slash, where a reader of the pages finds the notebooks."""
     def number(stem): return describe(stem, book[stem], True).number
     stems = {number(stem): stem for stem in book if number(stem)}
     has_library = (nbs.parent/'sotatrain'/'all.py').exists()
@@ -126,7 +130,8 @@ def enrich(book, nbs):
         sources = [link_numbers(cell.source, stems, stem) for cell in texts]
         if stem != 'reference': sources = [link_names(source, names) for source in sources]
         if stem not in WITHOUT_WORDS: sources = explain(sources, terms)
-        for cell, source in zip(texts, sources): cell.source = source
+        for cell, source in zip(texts, sources):
+            cell.source = link_notebook(caption_tables(source), downloads)
 
 
 def render(nb, numbers, nbs, **page):

@@ -3,6 +3,7 @@ import re
 from itertools import chain
 
 import yaml
+from nbformat.v4 import new_output
 
 from tools.pages import text
 
@@ -13,7 +14,21 @@ CARD = re.compile(r'^- \*\*What:\*\*', re.M)
 WIDGET = 'application/vnd.jupyter.widget-view+json'
 LABEL = re.compile(r'\{#((?:fig|eq|tbl)-[\w-]+)\}')
 REFERENCE = re.compile(r'(?<![\w@])@((?:fig|eq|tbl)-[\w-]+)')
+WRITTEN = re.compile(r'<!-- table: (\w+) -->\n\n.*?\n(?=\n<!-- / -->)', re.S)
 STORED = re.compile(r"^stored_results\(\s*'([\w-]+)'([^#]*?)(?:,\s*speed=True)?\)", re.M | re.S)
+
+# Of the tables of measurements that tools/tables.py writes.
+CAPTIONS = {
+    'results':
+        'Recipes trained on photographs, each with and without what the line is about.',
+    'leak':
+        'Accuracy on photographs that were trained on, and on others like them, seed by seed.',
+    'loaders':
+        'Pictures a second of each loader; in brackets, as a multiple of the `DataBlock`.',
+    'tta':
+        'Three networks, four ways to predict: seconds for all photographs, and accuracy.',
+    'doodlenette':
+        'Accuracy on the drawings, seed by seed.'}
 
 
 def options(cell):
@@ -45,6 +60,14 @@ def caption_results(chapters):
                            f'#| tbl-cap: "{_caption(experiment, found[2])}"\n{cell.source}')
 
 
+def caption_tables(source):
+    "Give the tables of measurements in a text a caption, in the form that Quarto knows."
+    def captioned(found):
+        caption = CAPTIONS.get(found[1])
+        return f'{found[0]}\n: {caption} {{#tbl-{found[1]}}}\n' if caption else found[0]
+    return WRITTEN.sub(captioned, source)
+
+
 def _caption(experiment, recipes):
     names = re.findall(r"'([^'{}]+)'", recipes)
     of = f": {'; '.join(names)}" if names else ''
@@ -57,7 +80,8 @@ def number_labels(chapter, nb):
     for label in chain.from_iterable(map(labels_of, nb.cells)):
         kind = label.split('-')[0]
         counts[kind] += 1
-        number = f'{KINDS[kind]} {chapter.number}.{counts[kind]}'
+        count = f'{chapter.number}.{counts[kind]}' if chapter.number else counts[kind]
+        number = f'{KINDS[kind]} {count}'
         numbers[label] = f'{chapter.href}#{label}', number
     return numbers
 
@@ -90,7 +114,7 @@ def _prepare_text(cell, numbers):
 
 def _prepare_code(cell, numbers):
     opts = options(cell)
-    cell.outputs = lasting(cell.outputs)
+    cell.outputs = with_subcaptions(lasting(cell.outputs), opts.get('fig-subcap', []))
     cell.source = OPTION.sub('', cell.source).strip()
     label = opts.get('label', '')
     cell.metadata.book = dict(
@@ -110,6 +134,21 @@ def lasting(outputs):
     That is no widget, which needs a running kernel, and no bar that has gone and left its
     style."""
     return [out for out in outputs if WIDGET not in out.get('data', {}) and not _is_blank(out)]
+
+
+def with_subcaptions(outputs, captions):
+    "Below each picture a caption of its own: (a), (b), …"
+    left, shown = zip('abcdefghi', captions), []
+    for out in outputs:
+        shown.append(out)
+        letter, caption = next(left, ('', '')) if is_picture(out) else ('', '')
+        if not letter: continue
+        html = f'<p class="subcaption">({letter}) {text.inline(caption)}</p>'
+        shown.append(new_output('display_data', data={'text/html': html}))
+    return shown
+
+
+def is_picture(out): return 'image/png' in out.get('data', {})
 
 
 def _is_blank(out):

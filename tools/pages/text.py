@@ -70,6 +70,15 @@ def link_names(text, names):
     return outside(NO_NAMES, text, partial(mention.sub, change))
 
 
+LONE_BADGE = re.compile(
+    r'^(\[!\[Open in Colab\]\([^)]*\)\]\([^)]*/nbs/(\w+\.ipynb)\))$', re.M)
+
+def link_notebook(text, folder=''):
+    "A line of text around the badge: a lone picture would become a figure with a caption."
+    return LONE_BADGE.sub(
+        rf'Run it: \1, or <a href="{folder}\2" download>download the notebook</a>.', text)
+
+
 # The glossary
 
 class Term(NamedTuple):
@@ -124,37 +133,52 @@ def inline(text):
 
 # HTML
 
+def formula(body, display='inline'):
+    "MathML. The converter knows `split` only, which is the same as `aligned`."
+    return to_mathml(body.replace('{aligned}', '{split}'), display=display)
+
+
 class MathRenderer(IPythonRenderer):
     "Formulas as MathML, which browsers draw without a script."
-    def inline_math(self, body): return to_mathml(body)
+    def inline_math(self, body): return formula(body)
 
     def inline_html(self, html):
         "As it is: what looks for pictures in it would close a tag that is closed later."
         return super().inline_html(html) if '<img' in html else html
 
     def block_math(self, body):
-        return f'<div class="formula">{to_mathml(body, display="block")}</div>'
+        return f'<div class="formula">{formula(body, "block")}</div>'
 
 
 HEADING = re.compile(r'<h(\d) id="([^"]*)">((?:(?!</h).)*?) \{#([\w.-]+)\}'
                      r'<a class="anchor-link" href="([^"]*)">(.*?</h\d>)')
 FORMULA = re.compile(r'\$\$(.*?)\$\$\s*(<span class="number" id="[\w-]+">.*?</span>)', re.S)
+CAPTIONED = re.compile(r'(<table>(?:(?!<table>).)*</table>)\s*<p>: +((?:(?!</p>).)*?)\s*'
+                       r'<span class="number" id="(tbl-[\w-]+)">(.*?)</span></p>', re.S)
 
 
 def markdown(text, nbs):
     "As HTML: pictures inside, formulas as MathML, a formula's number beside it."
-    def formula(found):
-        drawn = to_mathml(found[1], display='block').replace('\n', ' ')
+    def numbered(found):
+        drawn = formula(found[1], 'block').replace('\n', ' ')
         return f'\n\n<div class="formula">{drawn}{found[2]}</div>\n\n'
     renderer = MathRenderer(escape=False, embed_images=True, path=str(nbs))
-    text = FORMULA.sub(formula, without_comments(text))
-    return HEADING.sub(_anchored, MarkdownWithMath(renderer=renderer).render(text))
+    text = FORMULA.sub(numbered, without_comments(text))
+    html = MarkdownWithMath(renderer=renderer).render(text)
+    return CAPTIONED.sub(_captioned, HEADING.sub(_anchored, html))
 
 
 def _anchored(found):
     "A heading with the anchor that it names, as Quarto has it."
     level, _, title, anchor, _, end = found.groups()
     return f'<h{level} id="{anchor}">{title}<a class="anchor-link" href="#{anchor}">{end}'
+
+
+def _captioned(found):
+    "A table below its caption, which Markdown has in a line below the table."
+    table, caption, label, number = found.groups()
+    said = f'<figcaption><p><strong>{number}.</strong> {caption}</p></figcaption>'
+    return f'<figure class="outputs" id="{label}">{said}{table}</figure>'
 
 
 def plain(page):
