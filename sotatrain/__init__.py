@@ -19,7 +19,7 @@ Modules:
 - `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: the network learns to be as confident as the picture allows.
 - `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: a network that starts from scratch can do without it, a trained one depends on it, and it has to travel with the model.
 - `sotatrain.presize`: Read each picture from disk once, keep it as a small square, and make every crop after that with one matrix per picture and one interpolation.
-- `sotatrain.questionnaire`: Questions that tell you at once whether you are right, and if not, what to think of.
+- `sotatrain.questionnaire`: Questions that tell you at once whether you are right, and if not, what you may have overlooked.
 - `sotatrain.resizing`: Train on small pictures first and on large ones at the end: most of what a network learns does not depend on their size.
 - `sotatrain.settings`: The course's run profiles: how big a run is, and on which data.
 - `sotatrain.smoothing`: Ask for a little less than certainty: 0.91 for the right class and 0.01 for each other one, instead of 1 and 0.

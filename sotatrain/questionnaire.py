@@ -1,4 +1,4 @@
-"""Questions that tell you at once whether you are right, and if not, what to think of.
+"""Questions that tell you at once whether you are right, and if not, what you may have overlooked.
 
 ```python
 q = question('mixup-target')
@@ -41,7 +41,7 @@ class Verdict:
     def _repr_markdown_(self): return str(self)
 
 class Text(str):
-    "Text that a notebook shows formatted."
+    "Text that a notebook shows with its formatting."
     def __repr__(self): return str(self)
     def _repr_markdown_(self): return str(self)
 
@@ -156,7 +156,7 @@ class Number(Question):
     why: str                # shown with the right answer
     traps: tuple = ()       # of (wrong answer, what to say then)
     tolerance: float = .01  # relative to each number of the answer
-    absolute: float = .001  # and this much in any case, for those near 0
+    absolute: float = .001  # the least that is allowed, for numbers near 0
     kind = 'number'
 
     def judge(self, answer):
@@ -187,7 +187,7 @@ def solution(self: Number) -> Text:
 def _shape(x): return tuple(getattr(x, 'shape', ()))
 
 def _same(a, b) -> bool:
-    "Is `a` equal to `b`, up to rounding? A list may be given as an array, or as a tensor."
+    "Is `a` equal to `b`, up to rounding? An array or a tensor may stand for a list."
     if isinstance(b, (list, tuple)):
         if hasattr(a, 'tolist'): a = a.tolist()
         return isinstance(a, (list, tuple)) and len(a) == len(b) and all(map(_same, a, b))
@@ -200,8 +200,8 @@ def _same(a, b) -> bool:
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Code(Question):
     "A function to write."
-    answer: object        # a function that is right
-    source: str           # its text, as the solution shows it
+    answer: object        # a right function
+    source: str           # its source code, as the solution shows it
     cases: object         # a function without arguments that gives a list of argument tuples
     mistakes: tuple = ()  # of (wrong function, hint)
     seconds: float = 5.   # for each call
@@ -244,7 +244,7 @@ def judge(self: Code, answer):
 # %% ../nbs/12_questionnaire.ipynb #afe5a631
 @patch
 def _acts_as(self: Code, function, wrong):
-    "Does a function give what this wrong one gives, in all cases?"
+    "Does a function give the same results as this wrong one, in all cases?"
     try:
         return all(_same(self._call(function, args), wrong(*_fresh(args)))
                    for args in self.cases())
@@ -252,14 +252,14 @@ def _acts_as(self: Code, function, wrong):
 
 @patch
 def _hint_for(self: Code, function):
-    "The hint of the mistake that a function makes; nothing if it makes another one."
+    "The hint for the mistake that a function makes; empty if the mistake is not a known one."
     return next((hint for wrong, hint in self.mistakes if self._acts_as(function, wrong)), '')
 
 # %% ../nbs/12_questionnaire.ipynb #2af1fed0
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FreeText(Question):
     "An explanation in the reader's own words."
-    rubric: tuple  # of points, Markdown
+    rubric: tuple  # of points, in Markdown
     answer: str    # a good answer
     kind = 'free text'
 
@@ -287,7 +287,7 @@ _KINDS = {kind.kind: kind for kind in (Choice, Number, Code, FreeText)}
 
 @lru_cache
 def registry() -> dict:
-    "All questions by id, in the order of the chapters. Raises `ValueError` for malformed ones."
+    "All questions by id, in order of chapters. Raises `ValueError` if a question is malformed."
     entries = [entry for chapter in CHAPTERS for entry in read(chapter)]
     return {entry['id']: _KINDS[entry.pop('kind')](**entry) for entry in entries}
 
@@ -295,7 +295,7 @@ def registry() -> dict:
 def question(
     id: str,  # such as `'mixup-target'`
 ) -> Question:
-    "One question. Raises `KeyError` that names near ones."
+    "One question. Raises `KeyError` for an unknown id, and suggests similar ones."
     if id in registry(): return registry()[id]
     near = nearest(id, registry(), 3, .3)
     raise KeyError(f"no question {id!r}" + (f"; did you mean {near}?" if near else ''))
@@ -303,14 +303,14 @@ def question(
 def questions(
     chapter: str = None,  # the name of its module; all chapters if not given
 ) -> list:
-    "The questions of a chapter, or all. Raises `ValueError` for an unknown chapter."
+    "A chapter's questions, or all. Raises `ValueError` for an unknown chapter."
     if chapter is not None and chapter not in CHAPTERS:
         raise ValueError(f"no chapter {chapter!r}: choose one of {', '.join(CHAPTERS)}")
     return [q for q in registry().values() if chapter in (None, q.chapter)]
 
 # %% ../nbs/12_questionnaire.ipynb #f67cf196
 def progress() -> Text:
-    "A table of the chapters: how many questions were answered right, and which is next."
+    "A table of chapters: how many questions you have answered right, and which is next."
     notes, lines = answered(), ['| chapter | done | | next |', '|---|---|---|---|']
     for chapter, title in CHAPTERS.items():
         asked = [q.id for q in questions(chapter)]
