@@ -22,8 +22,10 @@ EXAMPLES = """examples:
   sotatrain train --data ~/birds epochs=80 cbs='{"MixUp": {}}' --export birds.pkl
   sotatrain recipe > base.json                     write a recipe, to edit it
   sotatrain recipe lr=0.01 > fast.json             another one, called `fast` after its file
+  sotatrain train --recipe minutes-5 --data ~/imagenette2 --seeds 5
   sotatrain compare base.json fast.json --seeds 3 --name rates
   sotatrain show rates                             what it gave; `sotatrain show` lists all
+  sotatrain leaderboard                            what the recipes with a name reached
   sotatrain cache                                  decoded pictures that are kept on disk
 
 The environment variable SOTATRAIN_DEBUG=1 shows where an error comes from."""
@@ -83,7 +85,8 @@ def _parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--version', action='version', version=f'sotatrain {__version__}')
     commands = parser.add_subparsers(title='commands', required=True, metavar='COMMAND')
-    for add in (_add_train, _add_compare, _add_show, _add_recipe, _add_cache): add(commands)
+    for add in (_add_train, _add_compare, _add_show, _add_recipe, _add_leaderboard, _add_cache):
+        add(commands)
     return parser
 
 
@@ -92,6 +95,8 @@ def _add_train(commands):
     _recipe_words(command)
     command.add_argument(
         '--seed', type=int, default=0, help='of weights, order and crops (default: 0)')
+    command.add_argument(
+        '--seeds', type=int, metavar='N', help='N runs, from SEED on, and their mean')
     command.add_argument(
         '--export', type=Path, metavar='FILE',
         help="write the trained learner there; fastai's load_learner reads it")
@@ -130,6 +135,18 @@ def _add_recipe(commands):
         '--profile', help='where other fields come from: smoke, cpu, gpu or long')
 
 
+def _add_leaderboard(commands):
+    command = _command(
+        commands, 'leaderboard', _leaderboard,
+        'show what the recipes that have a name reached; run some of them')
+    command.add_argument(
+        'names', nargs='*', metavar='NAME', help='run these first, and store their runs')
+    command.add_argument(
+        '--seeds', type=int, default=5, metavar='N', help='runs of each (default: 5)')
+    command.add_argument('--results', type=Path, help='folder')
+    _run_options(command)
+
+
 def _add_cache(commands):
     command = _command(
         commands, 'cache', _cache, 'list, check or remove the decoded pictures kept on disk')
@@ -152,7 +169,10 @@ def _command(commands, name, run, help):
 
 def _recipe_words(command):
     command.add_argument(
-        'recipe', nargs='*', metavar='RECIPE', help='a JSON file, and/or field=value words')
+        'recipe', nargs='*', metavar='RECIPE',
+        help='a JSON file or a name, such as minutes-5; and/or field=value words')
+    command.add_argument(
+        '--recipe', dest='named', metavar='NAME', help='the same as its name among the words')
 
 
 def _run_options(command):
@@ -172,12 +192,43 @@ def _run_options(command):
 def _train(args):
     from .core.checks import whole
     whole('--seed', args.seed, least=0)
-    recipe = _read(args.recipe, args.profile)
+    if args.seeds is not None: return _train_several(args)
+    recipe = _read(_words(args), args.profile)
     _quiet()
     from .experiment import train
     run = train(recipe, args.seed, export=args.export, **_options(args))
     print(run)
     return int(run.failed)
+
+
+def _train_several(args):
+    from .core.checks import whole
+    whole('--seeds', args.seeds)
+    if args.export: raise ValueError(
+        "--export writes one learner, and --seeds trains several: leave one of them out")
+    recipe = _read(_words(args), args.profile)
+    _quiet()
+    from .experiment import compare
+    comparison = compare([recipe], range(args.seed, args.seed + args.seeds), **_options(args))
+    for run in comparison.runs: print(run)
+    print(comparison)
+    return int(any(run.failed for run in comparison.runs))
+
+
+def _words(args): return ([args.named] if args.named else []) + args.recipe
+
+
+def _leaderboard(args):
+    from .experiment.leaderboard import EXPERIMENT, as_text, leaderboard
+    from .experiment.named import sota
+    recipes = [sota(name) for name in args.names]
+    if recipes:
+        _quiet()
+        from .experiment import compare
+        options = _options(args)
+        for recipe in recipes:
+            compare([recipe], range(args.seeds), EXPERIMENT, folder=args.results, **options)
+    print(as_text(leaderboard(args.results)))
 
 
 def _compare(args):
@@ -232,7 +283,7 @@ def _show(args):
 
 
 def _recipe(args):
-    recipe = _read(args.recipe, args.profile)
+    recipe = _read(_words(args), args.profile)
     values = recipe.to_dict()
     # without a name of its own, a recipe is called after the file that it is written into
     if recipe.name == type(recipe)().name: del values['name']
@@ -242,10 +293,13 @@ def _recipe(args):
 # Recipes
 
 def _read(words, profile):
-    "A recipe from a JSON file, if the first word names one, and `field=value` words."
+    "A recipe from a JSON file or a name, if the first word is one, and `field=value` words."
     from . import settings
+    from .experiment.named import SOTA, sota
     from .experiment.recipe import Recipe
     changes, words = {}, list(words)
+    if words and words[0] in SOTA and not Path(words[0]).exists():
+        return sota(words[0], **dict(map(_field, words[1:])))
     if words and '=' not in words[0]:
         file = Path(words.pop(0))
         changes = {'name': file.stem} | _json_file(file)
@@ -274,6 +328,8 @@ def _field(word):
         raise ValueError(
             f"{word!r} is neither a recipe's file (the first word) nor field=value")
     try: return name, json.loads(value)
+    except ValueError: pass
+    try: return name, float(value)  # `.1`, which JSON writes `0.1`
     except ValueError: return name, value  # text without quotes
 
 

@@ -5,12 +5,13 @@ import importlib.util
 import os
 import platform
 import runpy
+import subprocess
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ['conditions', 'explain_out_of_memory', 'has_gpu', 'processor']
+__all__ = ['commit', 'conditions', 'explain_out_of_memory', 'has_gpu', 'processor']
 
 
 def conditions(
@@ -24,12 +25,26 @@ def conditions(
     packages = 'sotatrain', 'torch', 'torchvision', 'fastai'
     return dict(
         date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        commit=commit(),
         device=name,
         cores=os.cpu_count(),
         threads=torch.get_num_threads(),
         precision=precision,
         system=platform.system(),
         versions={'python': platform.python_version()} | {p: _version(p) for p in packages})
+
+def commit() -> str:
+    "Of the checkout that this library is in, with a `+` if files were changed; or None."
+    def git(*words):
+        place = Path(__file__).parent
+        return subprocess.run(['git', *words], cwd=place, capture_output=True, text=True,
+                              check=True, timeout=10).stdout.strip()
+    try:
+        if not git('ls-files', Path(__file__).name): return None  # a checkout of other things
+        changed = git('status', '--porcelain', '--untracked-files=no', '..')
+        return git('rev-parse', '--short=10', 'HEAD') + '+' * bool(changed)
+    except (OSError, subprocess.SubprocessError): return None
+
 
 def _version(package):
     try: return version(package)

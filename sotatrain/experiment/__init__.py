@@ -1,6 +1,7 @@
 """How to know that a change helped: recipes, runs from several seeds, intervals."""
 from ..core.docs import document
 from .comparison import Comparison, NotMeasured, stored_results
+from .named import sota
 from .recipe import Recipe
 from .statistics import Difference, paired_difference
 from .store import Run, experiments, load_runs, results_folder
@@ -8,7 +9,7 @@ from .store import Run, experiments, load_runs, results_folder
 __all__ = [
     'Recipe', 'Run', 'Comparison', 'Difference', 'NotMeasured', 'Watch',
     'compare', 'experiments', 'learner_of', 'load_runs', 'paired_difference', 'register',
-    'results_folder', 'stored_results', 'train', 'trained_learner']
+    'results_folder', 'sota', 'stored_results', 'train', 'trained_learner']
 
 
 def __getattr__(name):

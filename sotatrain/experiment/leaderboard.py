@@ -1,0 +1,50 @@
+"""The leaderboard: the recipes that have a name, and what each reached."""
+import statistics
+
+from .named import SOTA
+from .store import load_runs
+
+__all__ = ['EXPERIMENT', 'leaderboard']
+
+EXPERIMENT = 'leaderboard'  # under this name its runs are kept
+HEAD = ('recipe', 'accuracy, %', 'seeds', 'epochs', 'training', 'TFLOP', 'GFLOP/s', 'hardware',
+        'commit')
+
+
+def leaderboard(
+    folder=None,  # where experiments are kept; `results_folder()` if not given
+) -> list:        # a heading, then a line for each recipe: lists of text
+    "What was measured of each recipe of `SOTA`, and which were not measured yet."
+    runs = {}
+    for run in load_runs(EXPERIMENT, folder):
+        if not run.failed: runs.setdefault(run.recipe.name, []).append(run)
+    return [list(HEAD), *(_line(name, runs.get(name, [])) for name in SOTA)]
+
+
+def _line(name, runs):
+    if not runs: return [name, 'not measured yet', *[''] * (len(HEAD) - 2)]
+    return [name, _accuracy(runs), str(len(runs)), str(len(runs[0].epochs)),
+            _seconds(runs), f'{statistics.fmean(run.tflop for run in runs):.0f}',
+            *(_same(runs, key) for key in ('gflops', 'device', 'commit'))]
+
+
+def _accuracy(runs):
+    values = [100 * run.accuracy for run in runs]
+    spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
+    return f'{statistics.fmean(values):.1f}{spread}'
+
+
+def _seconds(runs):
+    "Of training, validation excluded. A range, as machines differ."
+    low, high = (f(run.train_seconds for run in runs) for f in (min, max))
+    return f'{low:.0f} s' if round(low) == round(high) else f'{low:.0f} to {high:.0f} s'
+
+
+def _same(runs, key):
+    found = dict.fromkeys(str(run.conditions.get(key) or '?') for run in runs)
+    return ', '.join(found)
+
+
+def as_text(rows):
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return '\n'.join('  '.join(map(str.ljust, row, widths)).rstrip() for row in rows)

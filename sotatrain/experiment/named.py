@@ -1,0 +1,39 @@
+"""Recipes that have a name: the best ones that chapter 9 found, for two cores and for a GPU."""
+from ..core.checks import did_you_mean
+from .recipe import Recipe
+
+__all__ = ['SOTA', 'sota']
+
+_ALL = dict(
+    data='imagenette', report='reported', schedule='linear',
+    opt={'muon': {}}, loss={'LabelSmoothingCrossEntropy': {'eps': .1}})
+# Training pictures grow from 32 to 64 px; those of the test have 72.
+_TWO_CORES = _ALL | dict(
+    arch={'plain_net': {'act': 'gelu'}}, size=72, presize=96, bs=128, lr=.03,
+    augment={'min_scale': .35},
+    cbs={'ProgressiveResize': {'small': 32, 'large': 64}})
+# By the rules of Imagenette's leaderboard: tested at no more than the largest training size.
+_GPU = _ALL | dict(
+    arch={'plain_net': {'blocks': [0, 1, 1], 'act': 'gelu'}}, size=128, presize=160, bs=64,
+    lr=.02, cbs={'ProgressiveResize': {'small': 96, 'multiple': 16}})
+
+SOTA = {
+    'minutes-5': _TWO_CORES | dict(epochs=10),
+    'minutes-15': _TWO_CORES | dict(epochs=30),
+    'hour': _TWO_CORES | dict(epochs=60),
+    'gpu-5-epochs': _GPU | dict(epochs=5),
+    'gpu-20-epochs': _GPU | dict(epochs=20),
+    'gpu-80-epochs': _GPU | dict(epochs=80),
+}
+
+
+def sota(
+    name: str,   # one of `SOTA`
+    **changes,   # fields of a `Recipe`
+) -> Recipe:
+    """A recipe of chapter 9, by its name.
+
+    Raises `ValueError` for a name that there is not, and what `Recipe` raises for `changes`."""
+    if name not in SOTA: raise ValueError(
+        f"no recipe is called {name!r}{did_you_mean(name, SOTA)}")
+    return Recipe(**{'name': name, **SOTA[name], **changes})
