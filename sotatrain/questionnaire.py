@@ -281,7 +281,8 @@ CHAPTERS = {'data': 'Imagenette and an honest split',
             'resizing': 'Progressive resizing',
             'tta': 'Test-time augmentation',
             'mixup': 'Mixup',
-            'smoothing': 'Label smoothing'}
+            'smoothing': 'Label smoothing',
+            'sota': 'All of it together'}
 
 _KINDS = {kind.kind: kind for kind in (Choice, Number, Code, FreeText)}
 

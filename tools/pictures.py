@@ -287,6 +287,21 @@ def targets():
     return finish(ax)
 
 
+def stack():
+    "Chapter 9: small pictures grow, a stack of plain blocks, and a curve that climbs."
+    ax = canvas()
+    for i, (side, name) in enumerate(((.5, 'church'), (.75, 'gas pump'), (1.05, 'parachute'))):
+        put(ax, portrait(name, 160), .12 + i*.85, .95 - side/2, side)
+    arrow(ax, 2.95, .95)
+    for i, height in enumerate((1.5, 1.25, 1., .75, .5)):
+        box(ax, 3.45 + i*.38, .95 - height/2, .28, height, fc=BLUE)
+    arrow(ax, 5.5, .95)
+    x = np.linspace(0, 1.7, 60)
+    ax.plot(6.0 + x, .3 + 1.25 * (1 - np.exp(-2.2*x)), color=ORANGE, lw=5)
+    ax.plot([5.95, 5.95, 7.8], [1.75, .22, .22], color=INK, lw=2)
+    return finish(ax)
+
+
 def question():
     "Chapter 12: a question, its options with one ticked, and the answer."
     ax = canvas()
@@ -342,6 +357,7 @@ OPENINGS = {
     '06_tta': views,
     '07_mixup': blends,
     '08_smoothing': targets,
+    '09_sota': stack,
     '12_questionnaire': question,
     'A1_doodlenette': cards,
     'A2_pieces': pieces}
