@@ -207,7 +207,7 @@ def main():
     for path, nbs in texts():
         try: renew(path, nbs)
         except ValueError as e: errors.append(f'{path.relative_to(ROOT)}: {e}')
-    sys.exit('\n'.join(errors))
+    if errors: sys.exit('\n'.join(errors))
 
 
 def renew(path, nbs):
