@@ -9,7 +9,7 @@ _ALL = dict(
     opt={'muon': {}}, loss={'LabelSmoothingCrossEntropy': {'eps': .1}})
 # Training pictures grow from 32 to 64 px; those of the test have 72.
 _TWO_CORES = _ALL | dict(
-    arch={'plain_net': {'act': 'gelu'}}, size=72, presize=96, bs=128, lr=.03,
+    arch={'plain_net': {'widths': [24, 48, 128, 256, 512], 'act': 'gelu'}}, size=72, presize=96, bs=128, lr=.03,
     augment={'min_scale': .35},
     cbs={'ProgressiveResize': {'small': 32, 'large': 64}})
 # By the rules of Imagenette's leaderboard: tested at no more than the largest training size.
@@ -18,9 +18,9 @@ _GPU = _ALL | dict(
     lr=.02, cbs={'ProgressiveResize': {'small': 96, 'multiple': 16}})
 
 SOTA = {
-    'minutes-5': _TWO_CORES | dict(epochs=10),
-    'minutes-15': _TWO_CORES | dict(epochs=30),
-    'hour': _TWO_CORES | dict(epochs=60),
+    'minutes-5': _TWO_CORES | dict(epochs=12),
+    'minutes-15': _TWO_CORES | dict(epochs=36),
+    'hour': _TWO_CORES | dict(epochs=72),
     'gpu-5-epochs': _GPU | dict(epochs=5),
     'gpu-20-epochs': _GPU | dict(epochs=20),
     'gpu-80-epochs': _GPU | dict(epochs=80),

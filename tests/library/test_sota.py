@@ -1,4 +1,8 @@
 """What the winners use, against PyTorch, timm, and values by hand."""
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
 import pytest
 import timm.optim
 import torch
@@ -6,9 +10,23 @@ import torch.nn.functional as F
 from fastai.vision.all import Callback, L, OptimWrapper, nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytest import approx
 from torch.utils.flop_counter import FlopCounterMode
 
-from sotatrain.experiment import Recipe, train
+from sotatrain.cli import main as cli
+from sotatrain.core.split import half_of
+from sotatrain.experiment import (
+    Comparison,
+    Recipe,
+    compare,
+    named,
+    sota,
+    store,
+    train,
+    trained_learner,
+)
+from sotatrain.experiment.leaderboard import leaderboard
+from sotatrain.experiment.named import SOTA
 from sotatrain.experiment.training import learner_of
 from sotatrain.learner import make_model
 from sotatrain.resizing import SCHEDULES
@@ -377,3 +395,110 @@ def test_two_runs_from_one_seed_agree(cbs, opt):
     assert Recipe.from_json(recipe.to_json()) == recipe
     one, two = (train(recipe, 3, progress=False) for _ in range(2))
     assert (one.accuracy, one.log_loss, one.halves) == (two.accuracy, two.log_loss, two.halves)
+
+
+# Halves of the validation pictures
+
+NAMES = [f'n0{2102040 + k}_{i}.JPEG' for k in range(10) for i in range(0, 4000, 10)]
+
+
+def test_the_halves_are_fixed_balanced_and_do_not_depend_on_the_folder():
+    halves = [half_of(f'val/{name}') for name in NAMES]
+    assert halves == [half_of(Path('/elsewhere')/name) for name in NAMES]
+    assert halves[:8] == FIXED
+    for k in range(10):
+        share = halves[400*k:400*(k + 1)].count('reported') / 400
+        assert .4 < share < .6, k
+
+
+FIXED = [
+    'reported', 'deciding', 'reported', 'reported', 'deciding', 'deciding', 'reported',
+    'deciding']
+
+
+def test_a_half_is_scored_and_both_are_kept():
+    recipe = Recipe(**SMALL)
+    learn = trained_learner(recipe, 1, progress=False)
+    p, targets = learn.get_preds()
+    right = (p.argmax(1) == targets).float()
+    mine = torch.tensor([half_of(file) == 'reported' for file in learn.dls.valid.items])
+    run = train(replace(recipe, report='reported'), 1, progress=False)
+    assert run.accuracy == run.halves['reported']['accuracy'] == approx(right[mine].mean())
+    assert run.halves['deciding']['accuracy'] == approx(right[~mine].mean())
+    loss = F.nll_loss(p.log(), targets, reduction='none')
+    assert run.log_loss == approx(loss[mine].mean())
+    assert train(recipe, 1, progress=False).log_loss == approx(loss.mean())
+
+
+def test_recipes_that_differ_in_their_half_share_a_training_run_but_are_no_pairs(monkeypatch):
+    recipes = [Recipe('one', **SMALL), Recipe('two', **SMALL, report='reported')]
+    with pytest.raises(ValueError, match="one has report='all' and two 'reported'"):
+        compare(recipes, [0], progress=False)
+    with pytest.raises(ValueError, match='no pairs'):
+        Comparison([train(recipe, progress=False) for recipe in recipes])
+
+
+@pytest.mark.parametrize('report', ['half', None, 1])
+def test_an_unknown_half_is_an_error(report):
+    with pytest.raises((ValueError, TypeError), match='report='): Recipe(report=report)
+
+
+# Recipes with a name
+
+@pytest.mark.parametrize('name', SOTA)
+def test_a_named_recipe_is_a_recipe(name):
+    recipe = sota(name)
+    assert recipe.name == name and Recipe.from_json(recipe.to_json()) == recipe
+    assert sota(name, lr=.5).differences(recipe) == {'lr': (.5, recipe.lr)}
+    growing = recipe.cbs['ProgressiveResize']
+    if name.startswith('gpu'): assert growing.get('large', recipe.size) >= recipe.size
+
+
+def test_a_recipe_that_does_not_exist_is_an_error():
+    with pytest.raises(ValueError, match="'minute-5'; did you mean 'minutes-5'"):
+        sota('minute-5')
+    with pytest.raises(TypeError, match='speed'): sota('hour', speed=3)
+
+
+def test_a_run_records_its_operations():
+    run = train(Recipe(**SMALL | {'epochs': 2}), progress=False)
+    cost = sum(operations(make_model(partial(plain_net, **TINY['plain_net']), 10), 32).values())
+    assert run.tflop == approx(6e-12 * cost * 2 * 20, abs=.001)
+    assert 0 < run.train_seconds <= run.seconds
+    assert run.conditions['gflops_fp32'] > 0 and run.conditions['gflops'] > 0
+
+
+@pytest.fixture
+def small_sota(monkeypatch):
+    for name in ('minutes-5', 'hour'): monkeypatch.setitem(named.SOTA, name, SMALL)
+
+
+def test_the_leaderboard_goes_on_after_an_interruption(small_sota, tmp_path, monkeypatch):
+    command = ['leaderboard', 'minutes-5', '--seeds', '3', '--results', str(tmp_path)]
+    write, written = store.write, []
+    def interrupted(run, file):
+        write(run, file)
+        written.append(run.seed)
+        if len(written) == 1: raise KeyboardInterrupt
+    monkeypatch.setattr(store, 'write', interrupted)
+    with pytest.raises(SystemExit, match='interrupted'): cli(command)
+    assert not cli(command) and written == [0, 1, 2]
+    head, first, *others = leaderboard(tmp_path)
+    assert first[0] == 'minutes-5' and first[2] == '3' and ' ± ' in first[1]
+    assert all(line[1] == 'not measured yet' for line in others)
+
+
+def test_the_leaderboard_in_the_shell(small_sota, tmp_path, capsys):
+    assert not cli(['leaderboard', '--results', str(tmp_path)])
+    assert capsys.readouterr().out.count('not measured yet') == len(SOTA)
+    with pytest.raises(SystemExit, match='no recipe is called'): cli(['leaderboard', 'minute'])
+
+
+def test_a_named_recipe_in_the_shell(small_sota, capsys):
+    assert not cli(['train', '--recipe', 'minutes-5', 'bs=4', '--seeds', '2'])
+    out = capsys.readouterr().out
+    assert 'minutes-5, seed 0:' in out and 'minutes-5, seed 1:' in out and ' ± ' in out
+    assert not cli(['recipe', 'hour', 'lr=.25'])
+    assert '"lr": 0.25' in capsys.readouterr().out
+    with pytest.raises(SystemExit, match='--export writes one learner'):
+        cli(['train', 'hour', '--seeds', '2', '--export', 'x.pkl'])
