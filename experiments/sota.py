@@ -3,9 +3,9 @@ from dataclasses import replace
 
 from sotatrain.experiment import Recipe, sota
 
-# Half the epochs of the shortest recipe that has a name, so that five seeds of all are to be had:
-# about 19 TFLOP a run, four of which are Muon's. Where an epoch costs more or less, there are as
-# many as come nearest to that.
+# Half the epochs of the shortest recipe that has a name, so that five seeds of all are to be
+# had: about 19 TFLOP a run, four of which are Muon's. Where an epoch costs more or less, there
+# are as many as come nearest to that.
 ALL = replace(sota('minutes-5'), name='all', epochs=6)
 GROWING = ALL.cbs
 _, NET = ALL.network

@@ -9,8 +9,8 @@ _ALL = dict(
     opt={'muon': {}}, loss={'LabelSmoothingCrossEntropy': {'eps': .1}})
 # Training pictures grow from 32 to 64 px; those of the test have 72.
 _TWO_CORES = _ALL | dict(
-    arch={'plain_net': {'widths': [24, 48, 128, 256, 512], 'act': 'gelu'}}, size=72, presize=96, bs=128, lr=.03,
-    augment={'min_scale': .35},
+    arch={'plain_net': {'widths': [24, 48, 128, 256, 512], 'act': 'gelu'}},
+    size=72, presize=96, bs=128, lr=.03, augment={'min_scale': .35},
     cbs={'ProgressiveResize': {'small': 32, 'large': 64}})
 # By the rules of Imagenette's leaderboard: tested at no more than the largest training size.
 _GPU = _ALL | dict(
