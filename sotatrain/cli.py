@@ -286,7 +286,8 @@ def _recipe(args):
     recipe = _read(_words(args), args.profile)
     values = recipe.to_dict()
     # without a name of its own, a recipe is called after the file that it is written into
-    if recipe.name == type(recipe)().name: del values['name']
+    said = any(word.startswith('name=') for word in args.recipe)
+    if recipe.name == type(recipe)().name and not said: del values['name']
     print(json.dumps(values, indent=1))
 
 

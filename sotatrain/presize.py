@@ -516,6 +516,7 @@ def do_item(self: PresizedDL, index): return index or 0  # fastai's first batch 
 @patch
 def do_batch(self: PresizedDL, indices):
     "Crops and targets of the data set's items with these `indices`."
+    loading.check_unused(self)
     self.drawn, squares = indices, self.squares(indices)
     training = self.dataset.split_idx == 0
     if training: x = self.augment(squares, self.size, self.generator)

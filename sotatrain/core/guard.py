@@ -3,7 +3,7 @@ when its network puts out what no loss can use."""
 import inspect
 
 import torch
-from fastai.vision.all import Callback, DataLoader, DataLoaders, L, Learner, nn
+from fastai.vision.all import Callback, DataLoader, DataLoaders, L, Learner, Normalize, nn
 
 from . import checks
 
@@ -25,7 +25,8 @@ class Guard(Callback):
 # Data
 
 def check_dls(dls):
-    "Raises `TypeError` for what are no fastai `DataLoaders`, and for loaders of another kind."
+    """Raises `TypeError` for what are no fastai `DataLoaders`, and for loaders of another kind,
+    `ValueError` for batches that are normalized twice."""
     if not isinstance(dls, DataLoaders): raise TypeError(
         f"dls={_shortly(dls)}: it must be fastai's DataLoaders; get_dls makes them from a "
         "folder or a list of files")
@@ -33,6 +34,10 @@ def check_dls(dls):
         if not isinstance(dl, DataLoader): raise TypeError(
             f"dls has a {type(dl).__module__}.{type(dl).__name__}: make each loader with "
             "fastai's DataLoader(dataset, bs=64, device='cpu'), which takes the same data set")
+        tfms = getattr(dl.after_batch, 'fs', ())
+        n = sum(isinstance(tfm, Normalize) for tfm in tfms)  # ours is one of fastai's
+        if n > 1: raise ValueError(
+            f"these batches are normalized {n} times: leave one Normalize in after_batch")
 
 
 def check_batches(dl, where='the training data'):

@@ -8,7 +8,7 @@ from .checks import optional, whole
 from .threads import in_threads
 from .wording import short
 
-__all__ = ['NeverRuns', 'check_device', 'check_loading', 'decodable']
+__all__ = ['NeverRuns', 'check_device', 'check_loading', 'check_unused', 'decodable']
 
 
 class NeverRuns(Pipeline):
@@ -29,6 +29,13 @@ class NeverRuns(Pipeline):
     def add(self, *args, **kwargs): raise ValueError(
         f"{self.event!r} never runs here: pictures are cropped a batch at a time. Add the "
         "transforms to 'after_batch', where they get whole batches, or give get_dls an Augment")
+
+
+def check_unused(dl):
+    "Raises `ValueError` if someone has put other transforms in the place of `NeverRuns`."
+    for event in NeverRuns.EVENTS:
+        there = getattr(dl, event)
+        if not isinstance(there, NeverRuns): NeverRuns(event, there)
 
 
 def check_loading(

@@ -95,6 +95,7 @@ def parts_for(
     groups = files if groups is None else _hashable(one_for_each('groups', groups, len(files)))
     if splits is None: splits = .2
     if isinstance(splits, Real):
+        number('splits', splits, high=1)
         one_class = all(isinstance(label, (str, Integral)) for label in labels)
         return random_split(len(files), splits, 0, labels if one_class else None, groups)
     train, val = _checked(splits(files) if callable(splits) else splits, len(files))

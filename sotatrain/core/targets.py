@@ -201,10 +201,12 @@ def _mixed(files, targets, forms):
     alone = (i for i, (_, kinds) in enumerate(forms) if kinds not in _KINDS)
     other = (i for i, form in enumerate(forms) if form != forms[0])
     i = next(alone, next(other, 0))
+    j = next((j for j, form in enumerate(forms) if form != forms[i]), i)
+    other = '' if j == i else f", and {short(targets[j])} for {files[j]}"
     return TypeError(
-        f"labels gives {short(targets[i])} for {files[i]}, and {short(targets[0])} for "
-        f"{files[0]}: give text or a whole number (a class), a fraction (a quantity), or a "
-        "list of these, and the same kind for all")
+        f"labels gives {short(targets[i])} for {files[i]}{other}: give text or a whole number "
+        "(a class), a fraction (a quantity), or a list of these, the same kind for all, and "
+        "leave out files without a label")
 
 
 def _width(files, targets):

@@ -28,6 +28,8 @@ __all__ = ['Recipe', 'recipe_fields']
 
 STAGE = dict(size=128, epochs=5, bs=64, lr=3e-3)  # of a recipe that says nothing about them
 LONGEST_NAME = 100  # letters; names of files have limits
+RESERVED = {'CON', 'PRN', 'AUX', 'NUL',  # on Windows
+            *(f'{port}{n}' for port in ('COM', 'LPT') for n in range(1, 10))}
 
 
 # Rules for fields: their form. Whether what they name exists is another question.
@@ -39,6 +41,9 @@ def file_name(name, value):
         raise ValueError(
             f"{name}={value!r}: files are named after it, so it must not contain any of "
             "/ \\ : * ? \" < > | or what cannot be printed, or begin with a dot")
+    if value.split('.')[0].upper() in RESERVED: raise ValueError(
+        f"{name}={value!r}: files are named after it, and Windows has a device of that name: "
+        "choose another one")
     if len(value) > LONGEST_NAME: raise ValueError(
         f"{name}={value[:20]!r}… has {len(value)} letters: files are named after it, "
         f"so it must have at most {LONGEST_NAME}")

@@ -109,7 +109,7 @@ def test_the_examples_of_the_help_work(
     for words in examples():
         words = [word.replace('~', str(tmp_path)) for word in words]
         words, file = (words[:-2], words[-1]) if '>' in words else (words, None)
-        if words[0] == 'train': words.append('epochs=1')
+        if words[0] == 'train': words += ['epochs=1', 'bs=8']
         code, text = sotatrain(*words)
         assert not code and text, words
         if file: (tmp_path/file).write_text(text)
@@ -128,6 +128,8 @@ def test_a_recipe_without_a_name_is_called_after_its_file(tmp_path, sotatrain):
     assert json.loads(text)['name'] == 'fast'
     _, text = sotatrain('recipe', tmp_path/'fast.json', 'name=faster')
     assert json.loads(text)['name'] == 'faster'
+    _, text = sotatrain('recipe', 'name=baseline', 'lr=.25')  # said, though it is the default
+    assert json.loads(text)['name'] == 'baseline' and json.loads(text)['lr'] == .25
 
 
 def test_two_recipes_of_one_name_say_how_to_give_another(tmp_path):

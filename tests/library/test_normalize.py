@@ -34,6 +34,13 @@ def pictures(n=6):
     generator = torch.Generator().manual_seed(0)
     return TensorImage(torch.rand(n, 3, 10, 12, generator=generator))
 
+@pytest.mark.parametrize('second', [Normalize, FastaiNormalize])
+def test_batches_that_are_normalized_twice_are_refused(second, tiny):
+    tfms = [Normalize([.5]*3, [.5]*3), second.from_stats([.5]*3, [.5]*3)]
+    with pytest.raises(ValueError, match='normalized 2 times: leave one Normalize'):
+        make_learner(get_dls(16, 4, tiny, presize=32, after_batch=tfms), 'xresnet18')
+
+
 def fastais(mean, std): return FastaiNormalize.from_stats(mean, std, cuda=False)
 
 

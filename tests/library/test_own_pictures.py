@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from fastai.vision.all import Learner, PILImage
+from fastai.vision.all import Learner, PILImage, Pipeline
 from PIL import Image
 
 from sotatrain.core.split import random_split
@@ -70,6 +70,25 @@ def test_transforms_that_never_run_are_refused(tiny):
     for event in ('after_item', 'before_batch'):
         with pytest.raises(ValueError, match=f'{event}.* never runs'):
             dls.add_tfms([lambda x: x], event)
+    for event in ('after_item', 'before_batch'):
+        dls = get_dls(24, 8, tiny, presize=32)
+        setattr(dls.train, event, Pipeline([lambda x: x]))
+        with pytest.raises(ValueError, match=f'{event}.* never runs'): dls.one_batch()
+
+
+@pytest.mark.parametrize('labels, said', [
+    ([None, 'a', 'b'], 'None .*, and .a. .*leave out files without a label'),
+    (['a', None, 'b'], 'None .*, and .a. .*leave out files without a label'),
+    ([None, None, None], 'None for [^,]*: give'),
+    ([float('nan'), 'a', 'b'], 'nan for .*the same kind for all')])
+def test_a_missing_label_is_named_with_its_file(tiny, labels, said):
+    with pytest.raises(TypeError, match=said):
+        get_dls(24, 8, files=image_files(tiny)[:30], labels=labels * 10)
+
+
+def test_an_impossible_share_is_called_as_it_was_given(tiny):
+    with pytest.raises(ValueError, match='splits=1.5'):
+        get_dls(24, 8, files=image_files(tiny), splits=1.5)
 
 
 def test_copies_and_pickles_have_their_pictures(tiny):

@@ -68,6 +68,13 @@ def test_any_other_name_has_a_stem_with_a_digest(name):
     assert len(store.stem(name)) <= 91
 
 
+@pytest.mark.parametrize('name', ['CON', 'nul', 'com1.2', 'LPT9'])
+def test_names_of_windows_devices_are_refused(name):
+    with pytest.raises(ValueError, match='Windows has a device of that name'):
+        store.check_experiment(name)
+    with pytest.raises(ValueError, match='Windows'): Recipe(name)
+
+
 @hypothesis_settings(deadline=None, max_examples=300)
 @given(st.lists(st.text('aAbB -_.,é数', min_size=1, max_size=4), min_size=2, unique=True))
 def test_two_names_never_share_a_file_on_any_disk(names):
