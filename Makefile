@@ -2,7 +2,7 @@
 # and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-BENCH ?= loaders learner tta mixing doodlenette imports
+BENCH ?= loaders learner loop tta mixing doodlenette imports
 WITHOUT_DATA := doodlenette learner mixing imports rim
 
 # What fastai's own imports say about today's torch and pandas is not about what a reader does.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from sotatrain.experiment import stored_results
+from sotatrain.experiment import leaderboard, stored_results
 from tools import layout, pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +55,20 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
       for technique, chapter, recipe in (
         ('Mixup', '07_mixup', 'Mixup'),
         ('label smoothing', '08_smoothing', 'smoothing'),
-        ('Mixup and smoothing', '08_smoothing', 'Mixup and smoothing'))]]
+        ('Mixup and smoothing', '08_smoothing', 'Mixup and smoothing'))],
+    ('a plain network and all parts, about equal operations',
+     '09_sota', 'sota-64', 'xresnet18', 'all'),
+    *[(technique, '09_sota', 'sota-64', f'without {part}', 'all') for technique, part in (
+        ('Muon instead of AdamW', 'Muon'),
+        ('sizes that grow, equal operations', 'growing sizes'),
+        ('GELU instead of ReLU', 'GELU'),
+        ('tests at 72 instead of 64 px', 'larger tests'),
+        ('label smoothing, with all parts', 'smoothing'),
+        ('a linear fall to zero instead of one-cycle', 'the fall to zero'),
+        ('weight decay', 'decay'))],
+    *[(technique, '09_sota', 'sota-64', 'all', f'with {technique}') for technique in (
+        'an average of weights', 'alternating flips', 'a whitening stem',
+        'stronger augmentation', 'quick batch norm')]]
 
 
 def markdown(head, rows):
@@ -95,7 +108,16 @@ def cells(comparison):
         f'{without.mean:.1f} → {with_it.mean:.1f} %',
         str(d),
         d.verdict,
-        f"{run.data['train']:,} pictures, {stages} epochs, {d.n} seeds"]
+        f"{run.data['train']:,} pictures, {stages} epochs, {d.n} seeds{_half(run)}"]
+
+
+def _half(run): return '' if run.recipe.report == 'all' else f', {run.recipe.report} half'
+
+
+def named(nbs):
+    "The leaderboard: what the recipes that have a name reached."
+    head, *rows = leaderboard.leaderboard()
+    return markdown(head, rows)
 
 
 def floors(nbs):
@@ -178,4 +200,4 @@ def tta(nbs):
 
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
-    loaders=loaders, tta=tta)
+    loaders=loaders, tta=tta, leaderboard=named)

@@ -9,6 +9,7 @@ import pytest
 import experiments
 from sotatrain.experiment import load_runs
 from sotatrain.experiment.comparison import by_recipe
+from sotatrain.experiment.leaderboard import EXPERIMENT as LEADERBOARD
 from tools import numbers, tables
 
 TEXTS = dict(numbers.texts())
@@ -127,7 +128,7 @@ def test_readme_and_preface_show_both_tables():
 def test_the_table_of_results_leaves_out_nothing_that_was_measured_on_photographs():
     shown = {(name, recipe) for _, _, name, *pair in tables.ROWS for recipe in pair}
     stored = {(name, run.recipe.name) for name in EXPERIMENTS for run in load_runs(name)
-              if run.recipe.data.startswith('imagenette')}
+              if name != LEADERBOARD and run.recipe.data.startswith('imagenette')}
     assert shown == stored
     assert len({(name, tuple(pair)) for _, _, name, *pair in tables.ROWS}) == len(tables.ROWS)
 
