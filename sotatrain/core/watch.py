@@ -6,11 +6,12 @@ from time import perf_counter
 
 import psutil
 import torch
-from fastai.vision.all import Callback, noop
+from fastai.vision.all import Callback, CancelValidException, noop
 
+from .checks import whole
 from .docs import document
 
-__all__ = ['Watch']
+__all__ = ['ValidateEvery', 'Watch']
 
 
 class Watch(Callback):
@@ -79,6 +80,26 @@ class Watch(Callback):
             train_seconds=round(self.train_seconds, 2),
             images_per_second=round(self.images / self.train_seconds, 1),
             peak_memory_mb=round(self.peak / 1e6))
+
+
+class ValidateEvery(Callback):
+    """Validates after every so many epochs of a fit, and after its last one, to save time."""
+    order = -100  # before all that prepare a validation
+
+    def __init__(self,
+        n: int,  # epochs
+    ):
+        whole('n', n)
+        self.n, self.skips = n, False
+
+    def after_train(self):
+        done = self.epoch + 1
+        self.skips = done < self.n_epoch and done % self.n > 0
+
+    def before_validate(self):
+        if not self.skips: return
+        self.skips = False
+        raise CancelValidException
 
 
 def logged(recorder) -> dict:

@@ -28,12 +28,12 @@ SOTA = {
 
 
 def sota(
-    name: str,   # one of `SOTA`
-    **changes,   # fields of a `Recipe`
+    named: str, /,  # one of `SOTA`
+    **changes,      # fields of a `Recipe`
 ) -> Recipe:
     """A recipe of chapter 9, by its name.
 
     Raises `ValueError` for a name that there is not, and what `Recipe` raises for `changes`."""
-    if name not in SOTA: raise ValueError(
-        f"no recipe is called {name!r}{did_you_mean(name, SOTA)}")
-    return Recipe(**{'name': name, **SOTA[name], **changes})
+    if named not in SOTA: raise ValueError(
+        f"no recipe is called {named!r}{did_you_mean(named, SOTA)}")
+    return Recipe(**{'name': named, **SOTA[named], **changes})

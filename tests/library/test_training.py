@@ -519,3 +519,13 @@ def test_pictures_that_change_places_are_other_data(recipes, tiny, tmp_path):
     other.rename(one)
     (tmp_path/'x').rename(other)
     assert training.data_facts(recipes[0], folder) != before
+
+
+@pytest.mark.parametrize('n, validated', [
+    (1, [1, 1, 1, 1, 1]), (2, [0, 1, 0, 1, 1]), (9, [0, 0, 0, 0, 1])])
+def test_validation_after_some_epochs_only(n, validated):
+    plain, some = (train(Recipe(**SMALL | dict(epochs=5, cbs=cbs)), progress=False)
+                   for cbs in ({}, {'ValidateEvery': {'n': n}}))
+    assert ['valid_loss' in epoch for epoch in some.epochs] == [bool(v) for v in validated]
+    assert measured(plain)[2] == measured(some)[2]
+    assert [e['train_loss'] for e in plain.epochs] == [e['train_loss'] for e in some.epochs]
