@@ -67,7 +67,7 @@ def flip_views(
     n: int,              # none if 0
     generator,           # not used: nothing is random
 ):
-    "The centre crop as in a mirror: always one view."
+    "The mirror image of the centre crop: always one view."
     _check_views(pictures, n)
     if n: yield pictures.plain.flip(-1)
 
@@ -109,11 +109,11 @@ def merge_views(
     plain: Tensor,        # probabilities of the plain view, pictures × classes
     others,               # an iterable of such tensors, one for each other view
     merge: str = 'mean',  # 'mean', 'max' or 'gmean', the geometric mean
-    beta: float = .25,    # weight of the plain view; None: as each other; not used by 'max'
+    beta: float = .25,    # weight of the plain view; None: all equal; not used by 'max'
 ) -> Tensor:              # pictures × classes; rows sum to 1
     """One distribution for each picture from those of its views.
 
-    Raises `ValueError` or `TypeError` for what is no distribution."""
+    Raises `ValueError` or `TypeError` for anything that is not a distribution."""
     _check_merge(merge, beta)
     checks.probabilities('plain', plain)
     others = map(partial(_checked_view, plain.shape), others)
@@ -182,7 +182,7 @@ class _AnyLoss(GetAttr):
         except Exception: return torch.tensor(math.nan, device=pred.device)
 
 def _callbacks(learn):
-    "Those that take part: none if one of them has called `tta`, which would go on for ever."
+    "Those that take part: none if one of them has called `tta`, which would never end."
     if isinstance(learn.loss_func, _AnyLoss): return L()
     return L(cb for cb in learn.cbs if not getattr(cb, 'remove_on_fetch', False))
 
@@ -232,7 +232,7 @@ def _loader_of(learn, ds_idx):
 def check_tta(
     n=4, views='random', merge='mean', beta=.25, seed=0,  # see `tta`
 ):
-    "Raises `ValueError` or `TypeError` that names a parameter of `tta` which is not possible."
+    "Raises `ValueError` or `TypeError` that names an impossible parameter of `tta`."
     for name, value in dict(n=n, seed=seed).items(): whole(name, value, least=0)
     if not callable(views): choice('views', views, VIEWS)
     _check_merge(merge, beta)
@@ -289,7 +289,7 @@ def _merged(batches, merge, beta, keep):
 
 # %% ../nbs/06_tta.ipynb #ea1c0557
 def _in_validation(learn, batches):
-    "All `batches`, each made when it is its turn, between the events of a validation."
+    "All `batches`, each made when its turn comes, between the events of a validation."
     made = None
     def make():
         nonlocal made
@@ -322,14 +322,14 @@ def tta(
     n: int = 4,                  # more views: 'flip' has 1, 'five_crop' at most 4; 0 is plain
     views: str | Callable = 'random',  # a name in `VIEWS`, or a function like `five_crop_views`
     merge: str = 'mean',         # 'mean', 'max' or 'gmean', the geometric mean
-    beta: float = .25,           # weight of the plain view, 0 to 1; None: as each other
+    beta: float = .25,           # weight of the plain view, 0 to 1; None: all equal
     seed: int = 0,               # of the random views
     return_views: bool = False,  # also return views × pictures × classes, the plain view first
 ) -> tuple:                      # (probabilities in the files' order, targets or None)
-    """Merge probabilities of several views of each picture, which is decoded once at most.
+    """Merge the probabilities of several views of each picture, which is decoded at most once.
 
-    Raises `ValueError` or `TypeError` for parameters and for data that are not possible, and
-    `UnreadablePictures`, which holds the other answers, for what cannot be decoded."""
+    Raises `ValueError` or `TypeError` for impossible parameters and unsuitable data, and
+    `UnreadablePictures`, which holds the other answers, for pictures that cannot be decoded."""
     check_tta(n, views, merge, beta, seed)
     options = views if callable(views) else VIEWS[views], n, seed, merge, beta, return_views
     result, read, failed = _predicted(learn, _data_of(learn, ds_idx, dl), *options)
@@ -353,7 +353,7 @@ def calibration_bins(
 ) -> pd.DataFrame:          # a row for each bin that is not empty: count, confidence, accuracy
     """Answers sorted by their confidence: how confident, and how often right?
 
-    Raises `ValueError` or `TypeError` for what are no probabilities, targets or bins."""
+    Raises `ValueError` or `TypeError` for impossible probabilities, targets or bins."""
     _check_answers(probabilities, targets, bins)
     confidence, answer = probabilities.detach().cpu().max(-1)
     table = pd.DataFrame(dict(
