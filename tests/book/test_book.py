@@ -204,7 +204,7 @@ def test_loaders_from_elsewhere_are_taken_out():
     assert site.LOADERS.sub('', page) == '<script>const ours = 1</script>'
 
 
-def test_all_writtenare_handed_on(processed):
+def test_all_that_are_written_are_handed_on(processed):
     ours = {path.name for path in NBS.iterdir() if not path.name.startswith(('.', 'llms'))}
     left = {'nbdev.yml', 'models'}  # by nbdev, and by fastai's learning-rate finder
     assert ours - left <= {path.name for path in processed.iterdir()}
