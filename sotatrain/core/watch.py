@@ -104,7 +104,8 @@ class ValidateEvery(Callback):
 
 def logged(recorder) -> dict:
     "Losses and metrics of the epoch that is over, by their names."
-    values = zip(recorder.metric_names[1:], recorder.values[-1])  # shorter, without a validation
+    # without a validation, there are fewer values
+    values = zip(recorder.metric_names[1:], recorder.values[-1])
     return {name: finite_or_none(value) for name, value in values}
 
 
