@@ -505,3 +505,9 @@ def test_a_named_recipe_in_the_shell(small_sota, capsys):
     assert '"lr": 0.25' in capsys.readouterr().out
     with pytest.raises(SystemExit, match='--export writes one learner'):
         cli(['train', 'hour', '--seeds', '2', '--export', 'x.pkl'])
+
+
+@pytest.mark.parametrize('name', ['minutes-5', 'gpu-5-epochs'])
+def test_a_named_recipe_trains(name):
+    run = train(sota(name, data='doodlenette-20-10', epochs=1, bs=10), progress=False)
+    assert not run.failed and run.recipe.name == name and run.tflop > 0
