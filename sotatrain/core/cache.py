@@ -15,8 +15,8 @@ try:
 except ImportError: fcntl = None  # Windows
 
 __all__ = [
-    'DiskFull', 'cache_folder', 'check_writable', 'megabytes', 'new_file', 'new_folder',
-    'remove_drafts', 'remove_folder', 'reserve', 'write_or_keep', 'write_whole']
+    'DiskFull', 'cache_folder', 'check_writable', 'is_full', 'megabytes', 'new_file',
+    'new_folder', 'remove_drafts', 'remove_folder', 'reserve', 'write_or_keep', 'write_whole']
 
 
 def cache_folder() -> Path:
@@ -37,6 +37,11 @@ class DiskFull(OSError):
     def __init__(self, text):
         super().__init__(text)
         self.errno = errno.ENOSPC
+
+
+def is_full(error: OSError) -> bool:
+    "Whether an error of the system says that there is no room."
+    return error.errno in FULL
 
 
 def reserve(
@@ -63,7 +68,7 @@ def _explained(folder, size=0):
     try: yield
     except DiskFull: raise
     except OSError as error:
-        if error.errno not in FULL: raise
+        if not is_full(error): raise
         needed = f'{megabytes(size)} are needed, and ' if size else ''
         raise DiskFull(
             f"the disk of {folder} is full: {needed}{megabytes(_free(folder))} are free. Make "
@@ -179,10 +184,10 @@ def new_folder(
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_drafts(path.parent, path.name)
     with (
+        _explained(path.parent),
         tempfile.TemporaryDirectory(prefix=_prefix(path.name), dir=path.parent,
                                     ignore_cleanup_errors=True) as draft,
         _held(Path(draft)/'lock'),
-        _explained(path.parent),
     ):
         folder = Path(draft)/'folder'
         folder.mkdir()
