@@ -589,7 +589,9 @@ def _class_of(file): return class_name(parent_label(file))
 # %% ../nbs/02_presize.ipynb #b2000020
 def _from_folders(path, side, on_error, labels):
     "The store of a folder with train/ and val/, and its data set."
-    path = dataset('doodlenette' if path is None else path, headers=False)
+    if path is None: path = 'doodlenette'
+    checks.as_path('path', path)
+    path = dataset(path, headers=False)
     store = PresizedImages.build(path, side, on_error)
     files = [store.root/file for file in store.files]
     labels = targets.labels_for(files, labels, parent_label)
@@ -616,12 +618,12 @@ def _loaders(data, path, bs, device, **options):
     if bs > len(data.train): raise ValueError(
         f"bs={bs} is more than the {len(data.train)} training pictures, and a batch must be "
         f"full: take bs={max(1, len(data.train))} or less, or more pictures")
-    device = loading.check_device(device)
+    device = loading.device_for(device)
     train = PresizedDL(data.train, bs, shuffle=True, drop_last=True, device=device, **options)
     valid = PresizedDL(data.valid, bs, device=device, **options)
     return DataLoaders(train, valid, path=path, device=device)
 
-def _presize_for(size, presize):
+def _side(size, presize):
     "The side of the squares: what was asked for, or a quarter more, as a multiple of 32."
     if presize is None: presize = math.ceil(1.25 * size / 32) * 32
     whole('presize', presize)
@@ -657,7 +659,7 @@ def get_dls(
     groups: list = None,      # one for each of `files`: pictures of a group stay on one side
 ) -> DataLoaders:
     "`DataLoaders` that decode each picture once. Raises `ValueError` for what cannot be."
-    side = loading.check_loading(size, bs, seed, Augment=tfms) or _presize_for(size, presize)
+    side = loading.check_loading(size, bs, seed, device, Augment=tfms) or _side(size, presize)
     store, data, path = _pictures(side, on_error, path, labels, files, splits, groups)
     own = dict(store=store, size=int(size), augment=tfms, seed=seed, after_batch=after_batch)
     return _loaders(data, path, bs, device, **own)
