@@ -10,6 +10,8 @@ import time
 import uuid
 from pathlib import Path
 
+from .wording import reason
+
 try:
     import fcntl
 except ImportError: fcntl = None  # Windows
@@ -29,6 +31,7 @@ def cache_folder() -> Path:
 # --- room on a disk
 
 FULL = {errno.ENOSPC, errno.EDQUOT}  # a disk, or one's share of it
+LEAST = 2**16  # bytes: with less, a disk is as good as full
 WITHOUT = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}  # a file system that cannot reserve
 
 
@@ -39,9 +42,9 @@ class DiskFull(OSError):
         self.errno = errno.ENOSPC
 
 
-def is_full(error: OSError) -> bool:
-    "Whether an error of the system says that there is no room."
-    return error.errno in FULL
+def is_full(error: Exception) -> bool:
+    "Whether an error is the system's for a disk without room."
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def reserve(
@@ -67,13 +70,18 @@ def _explained(folder, size=0):
     "Says more of a full disk than the system does: `size` bytes are needed in `folder`."
     try: yield
     except DiskFull: raise
-    except OSError as error:
-        if not is_full(error): raise
+    except Exception as error:
+        if not (is_full(error) or _may_mean_full(error, folder)): raise
         needed = f'{megabytes(size)} are needed, and ' if size else ''
         raise DiskFull(
             f"the disk of {folder} is full: {needed}{megabytes(_free(folder))} are free. Make "
             "room, or choose another disk: the environment variable SOTATRAIN_CACHE says where "
             "the cache is, and `sotatrain cache` what is in it") from error
+
+
+def _may_mean_full(error, folder):
+    "PyTorch's writer has a `RuntimeError` for whatever goes wrong, and does not say what."
+    return isinstance(error, RuntimeError) and _free(folder) < LEAST
 
 
 def _free(folder): return shutil.disk_usage(folder).free
@@ -157,7 +165,7 @@ def write_or_keep(
     except Exception as error:
         kept = _keep(file.name, spare or write)
         where = f'what was computed is kept as {kept}' if kept else 'nor anywhere else'
-        raise OSError(f"{file} could not be written ({error}); {where}") from error
+        raise OSError(f"{file} could not be written ({reason(error)}); {where}") from error
     return file
 
 

@@ -6,7 +6,7 @@ from fastai.vision.all import Pipeline, default_device
 from .checks import optional, whole
 from .machine import check_device
 from .threads import in_threads
-from .wording import short
+from .wording import reason, short
 
 __all__ = ['NeverRuns', 'check_loading', 'check_unused', 'decodable', 'device_for']
 
@@ -78,7 +78,8 @@ def decodable(
     results = in_threads(attempt, items)
     good = [i for i, (_, error) in enumerate(results) if error is None]
     if not good: raise ValueError(
-        f"none of {len(items)} pictures can be decoded; the first: {results[0][1]}")
+        f"none of {len(items)} pictures can be decoded: give others. The first: "
+        f"{reason(results[0][1])}") from results[0][1]
     tls = [tl._new([items[i] for i in good], split_idx=tl.split_idx) for tl in dataset.tls]
     bad = [item for item, (_, error) in zip(items, results) if error is not None]
     return type(dataset)(tls=tls, n_inp=dataset.n_inp), [results[i][0] for i in good], bad
