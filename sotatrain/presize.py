@@ -37,7 +37,7 @@ _all_ = ['fingerprint', 'random_split']  # what stores are named after; what is 
 def to_rgb(image):
     """A Pillow image in any mode as an RGB one; what is transparent becomes white.
 
-    Raises `ValueError` for deep gray with values beyond its range (see `_from_deep`)."""
+    Raises `ValueError` for deep gray beyond its range: 0 to 65,535, or 0 to 1 for fractions."""
     if image.mode.startswith('I') or image.mode == 'F': return _from_deep(image)
     if image.mode in ('La', 'RGBa'): image = image.convert(image.mode.upper())
     if 'transparency' in image.info or image.mode in ('RGBA', 'LA', 'PA'):
@@ -49,9 +49,7 @@ def to_rgb(image):
 def _from_deep(image):
     "Gray of 16 or 32 bits: white is 65,535 for whole numbers and 1 for fractions, always."
     deep, white = np.asarray(image), 1 if image.mode == 'F' else 65535
-    low, high = deep.min(), deep.max()
-    if not (low >= 0 and high <= white): raise ValueError(
-        f"deep gray from {low:.4g} to {high:.4g}: it must be from 0, black, to {white}, white")
+    pictures.check_range(deep, white)
     levels = deep*255. + .5 if white == 1 else deep // 257
     return Image.fromarray(levels.astype(np.uint8)).convert('RGB')
 
