@@ -243,7 +243,10 @@ def _compare(args):
 
 def _options(args):
     "What all runs are told beside their recipes."
-    return dict(data=args.data, device=_usable(args.device), on_error=args.on_error)
+    from .core.checks import optional
+    from .core.machine import check_device
+    optional(check_device)('--device', args.device)
+    return dict(data=args.data, device=args.device, on_error=args.on_error)
 
 
 def _quiet():
@@ -252,21 +255,6 @@ def _quiet():
     warnings.simplefilter('ignore', FutureWarning)
     warnings.simplefilter('ignore', DeprecationWarning)
     warnings.filterwarnings('ignore', "The 'mode.chained_assignment' option")
-
-
-def _usable(device):
-    "The device, after a try. Raises `ValueError` where PyTorch cannot compute on it."
-    if device is None: return None
-    import torch
-    try:
-        torch.ones(1, device=device).sum().item()
-        if torch.device(device).type != 'meta': return device
-    except (RuntimeError, AssertionError, NotImplementedError): pass
-    there = dict(cpu=True, cuda=torch.cuda.is_available(),
-                 mps=torch.backends.mps.is_available())
-    raise ValueError(
-        f"--device {device}: PyTorch cannot compute on it here. "
-        f"There is {' and '.join(name for name, is_there in there.items() if is_there)}")
 
 
 def _show(args):

@@ -24,6 +24,7 @@ from fastai.vision.all import *
 from .core.checks import as_path, optional, whole
 from .core.content import file_digests
 from .core.items import file_of, items_of, key_of, shared
+from .core.machine import check_device
 from .core.pictures import check_pictures, has_picture_name
 from .doodlenette import CLASSES, doodlenette
 from .settings import Settings
@@ -233,6 +234,12 @@ def presizing_block(
         batch_tfms=aug_transforms(size=int(size), min_scale=0.75))
 
 # %% ../nbs/01_data.ipynb #9c0e4d57
+def _check_loading(path, size, bs, workers, device=None, **more):
+    as_path('path', path)
+    for name, value in dict(size=size, bs=bs).items(): whole(name, value)
+    optional(partial(whole, least=0))('workers', workers)
+    optional(check_device)('device', device)
+
 def _too_few(bs, n):
     return (f"bs={bs} is more than the {n} training pictures, so no batch would be full, and "
             f"nothing learned: make it at most {n}")
@@ -250,8 +257,7 @@ def datablock_dls(
 
     Raises what `dataset` raises, and `TypeError` or `ValueError` for a number that is not whole
     or too small, a `presize` below `size`, and a `bs` that no batch can fill."""
-    for name, value in dict(size=size, bs=bs).items(): whole(name, value)
-    optional(partial(whole, least=0))('workers', workers)
+    _check_loading(path, size, bs, workers, **kwargs)
     path = dataset(path)
     block = presizing_block(path, 2*size if presize is None else presize, size)
     dls = block.dataloaders(path, bs=bs, num_workers=workers, **kwargs)

@@ -37,7 +37,7 @@ _all_ = ['fingerprint', 'random_split']  # what stores are named after; what is 
 def to_rgb(image):
     """A Pillow image in any mode as an RGB one; what is transparent becomes white.
 
-    Raises `ValueError` for deep gray with values beyond its range (see `_from_deep`)."""
+    Raises `ValueError` for deep gray beyond its range: 0 to 65,535, or 0 to 1 for fractions."""
     if image.mode.startswith('I') or image.mode == 'F': return _from_deep(image)
     if image.mode in ('La', 'RGBa'): image = image.convert(image.mode.upper())
     if 'transparency' in image.info or image.mode in ('RGBA', 'LA', 'PA'):
@@ -49,9 +49,7 @@ def to_rgb(image):
 def _from_deep(image):
     "Gray of 16 or 32 bits: white is 65,535 for whole numbers and 1 for fractions, always."
     deep, white = np.asarray(image), 1 if image.mode == 'F' else 65535
-    low, high = deep.min(), deep.max()
-    if not (low >= 0 and high <= white): raise ValueError(
-        f"deep gray from {low:.4g} to {high:.4g}: it must be from 0, black, to {white}, white")
+    pictures.check_range(deep, white)
     levels = deep*255. + .5 if white == 1 else deep // 257
     return Image.fromarray(levels.astype(np.uint8)).convert('RGB')
 
@@ -589,7 +587,9 @@ def _class_of(file): return class_name(parent_label(file))
 # %% ../nbs/02_presize.ipynb #b2000020
 def _from_folders(path, side, on_error, labels):
     "The store of a folder with train/ and val/, and its data set."
-    path = dataset('doodlenette' if path is None else path, headers=False)
+    if path is None: path = 'doodlenette'
+    checks.as_path('path', path)
+    path = dataset(path, headers=False)
     store = PresizedImages.build(path, side, on_error)
     files = [store.root/file for file in store.files]
     labels = targets.labels_for(files, labels, parent_label)
@@ -616,12 +616,12 @@ def _loaders(data, path, bs, device, **options):
     if bs > len(data.train): raise ValueError(
         f"bs={bs} is more than the {len(data.train)} training pictures, and a batch must be "
         f"full: take bs={max(1, len(data.train))} or less, or more pictures")
-    device = loading.check_device(device)
+    device = loading.device_for(device)
     train = PresizedDL(data.train, bs, shuffle=True, drop_last=True, device=device, **options)
     valid = PresizedDL(data.valid, bs, device=device, **options)
     return DataLoaders(train, valid, path=path, device=device)
 
-def _presize_for(size, presize):
+def _side(size, presize):
     "The side of the squares: what was asked for, or a quarter more, as a multiple of 32."
     if presize is None: presize = math.ceil(1.25 * size / 32) * 32
     whole('presize', presize)
@@ -657,7 +657,7 @@ def get_dls(
     groups: list = None,      # one for each of `files`: pictures of a group stay on one side
 ) -> DataLoaders:
     "`DataLoaders` that decode each picture once. Raises `ValueError` for what cannot be."
-    side = loading.check_loading(size, bs, seed, Augment=tfms) or _presize_for(size, presize)
+    side = loading.check_loading(size, bs, seed, device, Augment=tfms) or _side(size, presize)
     store, data, path = _pictures(side, on_error, path, labels, files, splits, groups)
     own = dict(store=store, size=int(size), augment=tfms, seed=seed, after_batch=after_batch)
     return _loaders(data, path, bs, device, **own)

@@ -10,13 +10,15 @@ import time
 import uuid
 from pathlib import Path
 
+from .wording import reason
+
 try:
     import fcntl
 except ImportError: fcntl = None  # Windows
 
 __all__ = [
-    'DiskFull', 'cache_folder', 'check_writable', 'megabytes', 'new_file', 'new_folder',
-    'remove_drafts', 'remove_folder', 'reserve', 'write_or_keep', 'write_whole']
+    'DiskFull', 'cache_folder', 'check_writable', 'is_full', 'megabytes', 'new_file',
+    'new_folder', 'remove_drafts', 'remove_folder', 'reserve', 'write_or_keep', 'write_whole']
 
 
 def cache_folder() -> Path:
@@ -29,6 +31,7 @@ def cache_folder() -> Path:
 # --- room on a disk
 
 FULL = {errno.ENOSPC, errno.EDQUOT}  # a disk, or one's share of it
+LEAST = 2**16  # bytes: with less, a disk is as good as full
 WITHOUT = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}  # a file system that cannot reserve
 
 
@@ -37,6 +40,11 @@ class DiskFull(OSError):
     def __init__(self, text):
         super().__init__(text)
         self.errno = errno.ENOSPC
+
+
+def is_full(error: Exception) -> bool:
+    "Whether an error is the system's for a disk without room."
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def reserve(
@@ -62,13 +70,18 @@ def _explained(folder, size=0):
     "Says more of a full disk than the system does: `size` bytes are needed in `folder`."
     try: yield
     except DiskFull: raise
-    except OSError as error:
-        if error.errno not in FULL: raise
+    except Exception as error:
+        if not (is_full(error) or _may_mean_full(error, folder)): raise
         needed = f'{megabytes(size)} are needed, and ' if size else ''
         raise DiskFull(
             f"the disk of {folder} is full: {needed}{megabytes(_free(folder))} are free. Make "
             "room, or choose another disk: the environment variable SOTATRAIN_CACHE says where "
             "the cache is, and `sotatrain cache` what is in it") from error
+
+
+def _may_mean_full(error, folder):
+    "PyTorch's writer has a `RuntimeError` for whatever goes wrong, and does not say what."
+    return isinstance(error, RuntimeError) and _free(folder) < LEAST
 
 
 def _free(folder): return shutil.disk_usage(folder).free
@@ -152,7 +165,7 @@ def write_or_keep(
     except Exception as error:
         kept = _keep(file.name, spare or write)
         where = f'what was computed is kept as {kept}' if kept else 'nor anywhere else'
-        raise OSError(f"{file} could not be written ({error}); {where}") from error
+        raise OSError(f"{file} could not be written ({reason(error)}); {where}") from error
     return file
 
 
@@ -179,10 +192,10 @@ def new_folder(
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_drafts(path.parent, path.name)
     with (
+        _explained(path.parent),
         tempfile.TemporaryDirectory(prefix=_prefix(path.name), dir=path.parent,
                                     ignore_cleanup_errors=True) as draft,
         _held(Path(draft)/'lock'),
-        _explained(path.parent),
     ):
         folder = Path(draft)/'folder'
         folder.mkdir()

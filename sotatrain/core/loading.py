@@ -2,13 +2,13 @@
 from functools import partial
 
 from fastai.vision.all import Pipeline, default_device
-from torch import device as torch_device
 
 from .checks import optional, whole
+from .machine import check_device
 from .threads import in_threads
-from .wording import short
+from .wording import reason, short
 
-__all__ = ['NeverRuns', 'check_device', 'check_loading', 'check_unused', 'decodable']
+__all__ = ['NeverRuns', 'check_loading', 'check_unused', 'decodable', 'device_for']
 
 
 class NeverRuns(Pipeline):
@@ -42,12 +42,14 @@ def check_loading(
     size: int,
     bs: int,
     seed: int,
+    device=None,
     **of_class,  # values by the name of the class that they should have
 ):
     "Raises `TypeError` or `ValueError` that names the value and the way out."
     whole('size', size)
     whole('bs', bs)
     optional(partial(whole, least=0))('seed', seed)
+    optional(check_device)('device', device)
     for cls, value in of_class.items():
         good = any(base.__name__ == cls for base in type(value).__mro__)
         if good or value is None and cls == 'Augment': continue
@@ -59,12 +61,9 @@ _EXAMPLES = {
     'PresizedImages': 'a store, as PresizedImages.build(path) makes it'}
 
 
-def check_device(device):
-    "As PyTorch's; fastai's default for None. Raises `ValueError` for one that is none."
-    try: return torch_device(default_device() if device is None else device)
-    except (RuntimeError, TypeError): raise ValueError(
-        f"device={short(device)}: it must be a device of PyTorch's, such as 'cpu', 'cuda' or "
-        "'mps'") from None
+def device_for(device):
+    "As PyTorch's; fastai's default for None. Raises `ValueError` where it cannot compute."
+    return check_device('device', default_device() if device is None else device)
 
 
 def decodable(
@@ -79,7 +78,8 @@ def decodable(
     results = in_threads(attempt, items)
     good = [i for i, (_, error) in enumerate(results) if error is None]
     if not good: raise ValueError(
-        f"none of {len(items)} pictures can be decoded; the first: {results[0][1]}")
+        f"none of {len(items)} pictures can be decoded: give others. The first: "
+        f"{reason(results[0][1])}") from results[0][1]
     tls = [tl._new([items[i] for i in good], split_idx=tl.split_idx) for tl in dataset.tls]
     bad = [item for item, (_, error) in zip(items, results) if error is not None]
     return type(dataset)(tls=tls, n_inp=dataset.n_inp), [results[i][0] for i in good], bad

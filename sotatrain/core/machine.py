@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ['commit', 'conditions', 'explain_out_of_memory', 'has_gpu', 'processor']
+__all__ = [
+    'check_device', 'commit', 'conditions', 'explain_out_of_memory', 'has_gpu', 'processor']
 
 
 def conditions(
@@ -57,6 +58,23 @@ def processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(': ')[1] for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def check_device(name, value):
+    """The device that `value` names, on which PyTorch has computed something.
+
+    Raises `ValueError` for one on which it cannot."""
+    import torch
+    try:
+        torch.ones(1, device=value).sum().item()  # `meta` has no numbers
+        return torch.device(value)
+    except torch.OutOfMemoryError: raise  # it is there, and full
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError): pass
+    there = dict(cpu=True, cuda=torch.cuda.is_available(),
+                 mps=torch.backends.mps.is_available())
+    raise ValueError(
+        f"{name}={value!r}: PyTorch cannot compute on it here. "
+        f"There is {' and '.join(name for name, is_there in there.items() if is_there)}")
 
 
 def has_gpu() -> bool:

@@ -14,8 +14,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .threads import in_threads
 from .wording import short
 
-__all__ = ['SUFFIXES', 'has_picture_name', 'check_picture', 'check_pictures', 'lazy_picture',
-           'open_picture', 'picture_errors', 'upright', 'NoPicture']
+__all__ = ['SUFFIXES', 'has_picture_name', 'check_picture', 'check_pictures', 'check_range',
+           'lazy_picture', 'open_picture', 'picture_errors', 'upright', 'NoPicture',
+           'OutOfRange']
 
 SUFFIXES = frozenset('''.jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff
                         .ppm .pgm .pbm .pnm .tga .jp2'''.split())
@@ -115,7 +116,24 @@ def name_of(source) -> str:
 
 
 class NoPicture(ValueError):
-    "A file that no picture can be read from; who trains may want to leave it out."
+    "A file that no picture can be made of; who trains may want to leave it out."
+
+
+class OutOfRange(ValueError):
+    "Values of a picture that Pillow can read, and nobody knows what is white."
+
+
+def check_range(
+    values: np.ndarray,
+    white: int,  # black is 0
+):
+    "Raises `OutOfRange` for values that are below black, above white, or NaN."
+    low, high = values.min(), values.max()
+    if low >= 0 and high <= white: return
+    kind = 'fractions' if np.issubdtype(values.dtype, np.floating) else 'whole numbers'
+    raise OutOfRange(
+        f"gray from {low:,.6g} to {high:,.6g}, and {kind} must be from 0, black, to {white:,}, "
+        "white: scale them, and save it again, or leave it out")
 
 
 @contextlib.contextmanager
@@ -126,10 +144,11 @@ def picture_errors(
 
     Raises `FileNotFoundError` for a file that is not there, and `ValueError` for one that
     cannot be read, whatever Pillow raises; among that, a picture of so many pixels that Pillow
-    takes it for an attack."""
+    takes it for an attack; and for values out of range."""
     try: yield
     except FileNotFoundError: raise FileNotFoundError(
         f"{name} does not exist, or is a broken link: check the name, or remove it") from None
+    except OutOfRange as error: raise NoPicture(f"{name} has {error}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise NoPicture(_too_large(name)) from None
     except Exception as error:
@@ -179,7 +198,7 @@ def _eight_bits(name, array):
     if array.dtype == np.uint8 or array.dtype == np.uint16 and array.ndim == 2: return array
     if not np.issubdtype(array.dtype, np.floating): raise TypeError(
         f"{name} has values of type {array.dtype}: a picture has uint8, from 0 to 255, "
-        "or fractions from 0 to 1")
+        "gray may have uint16, from 0 to 65,535, or there are fractions from 0 to 1")
     low, high = array.min(), array.max()
     if not (low >= 0 and high <= 1): raise ValueError(  # NaN is neither
         f"{name} has values from {low:.4g} to {high:.4g}: fractions must be from 0 to 1, so "

@@ -16,6 +16,7 @@ import numpy as np
 from .cache import cache_folder, new_folder, remove_drafts, remove_folder, reserve
 from .checks import known, number
 from .threads import in_threads
+from .wording import reason
 
 __all__ = [
     'Stored', 'build_store', 'check_store', 'fingerprint', 'list_stores', 'read_store',
@@ -90,9 +91,9 @@ def _check_none_skipped(root, folder):
     raise _undecodable(root/name, facts['errors'][0], n, n + len(facts['files']))
 
 
-def _undecodable(file, error, n, total):
+def _undecodable(file, why, n, total):
     return ValueError(
-        f"{file} cannot be decoded ({error}): remove or replace it, or build with "
+        f"{file} cannot be decoded ({why}): remove or replace it, or build with "
         f"on_error='skip'. {n} of {total} pictures are like that")
 
 
@@ -113,7 +114,7 @@ class _Build:
             def write_row(row): return self._write_row(rows, row)
             made = in_threads(write_row, range(len(self.files)), workers, progress)
             good = [row for row, (*_, error) in enumerate(made) if error is None]
-            if on_error == 'raise' and len(good) < len(made): raise self._first_error(made)
+            if on_error == 'raise': self._check_all_decoded(made)
             rows.keep(good)
         facts = self.about | self._facts(made, good)
         (draft/'facts.json').write_text(json.dumps(facts), encoding='utf-8')
@@ -138,10 +139,12 @@ class _Build:
             raise ValueError(f"it became an array of shape {image.shape}, not {shape}")
         return image, aspect
 
-    def _first_error(self, made):
+    def _check_all_decoded(self, made):
         errors = [(file, error) for file, (*_, error) in zip(self.files, made)]
         bad = [(file, error) for file, error in errors if error is not None]
-        return _undecodable(*bad[0], len(bad), len(made))
+        if not bad: return
+        file, error = bad[0]
+        raise _undecodable(file, reason(error), len(bad), len(made)) from error
 
     def _facts(self, made, good):
         skipped = sorted(set(range(len(made))) - set(good))
@@ -151,7 +154,7 @@ class _Build:
             states=[self.states[row][1:] for row in good],
             checksums=[made[row][1] for row in good],
             skipped=[self.states[row][0] for row in skipped],
-            errors=[str(made[row][2]) for row in skipped])
+            errors=[reason(made[row][2]) for row in skipped])
 
 
 class _Rows:
@@ -260,7 +263,7 @@ def read_store(
 def _read_facts(folder):
     "Raises `ValueError` for facts that are missing, damaged or outdated."
     try: facts = json.loads((folder/'facts.json').read_text(encoding='utf-8'))
-    except OSError as error: raise ValueError(error) from None
+    except OSError as error: raise ValueError(error) from error
     if not isinstance(facts, dict) or 'format' not in facts:
         raise ValueError("facts.json does not hold what it should")
     if facts['format'] != FORMAT: raise ValueError(
@@ -275,7 +278,7 @@ def _read_facts(folder):
 def _open_images(folder, facts):
     # 'c': PyTorch asks for an array that it may write to; what is written stays in memory
     try: images = np.load(folder/'images.npy', mmap_mode='c')
-    except (OSError, EOFError) as error: raise ValueError(error) from None
+    except (OSError, EOFError) as error: raise ValueError(error) from error
     shape = len(facts['files']), facts['side'], facts['side'], 3
     if images.dtype != np.uint8 or images.shape != shape: raise ValueError(
         f"images.npy holds {images.dtype} of shape {images.shape}, not uint8 of shape {shape}")

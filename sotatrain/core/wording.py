@@ -1,7 +1,7 @@
 """Values in few words, for sentences about them."""
 import textwrap
 
-__all__ = ['short', 'shown', 'listed']
+__all__ = ['reason', 'short', 'shown', 'listed']
 
 
 def short(value) -> str:
@@ -9,6 +9,14 @@ def short(value) -> str:
     try: text = repr(value)
     except Exception: text = f'this {type(value).__name__}'
     return textwrap.shorten(text, 60, placeholder=' …')
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, on one line: what ours, the system's and a wrong value's errors
+    say; of any other, its kind and at most 120 characters of its text."""
+    text = ' '.join(str(error).split())
+    if isinstance(error, (ValueError, OSError)) and text: return text
+    return ': '.join(filter(None, [type(error).__name__, textwrap.shorten(text, 120)]))
 
 
 def shown(value) -> str:

@@ -7,6 +7,7 @@ In every drawing x grows to the right and y grows *downward*, as the rows of an 
 object fills about [-1, 1] in both directions, whatever its size in pixels."""
 import contextlib
 import csv
+import errno
 import json
 import numbers
 import os
@@ -19,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ..core.cache import cache_folder, new_folder
+from ..core.cache import cache_folder, is_full, new_folder
 from ..core.content import CONTENT, MARKER, content_of
 from ..core.threads import behind_bar
 from .objects import (
@@ -250,7 +251,8 @@ def doodlenette(
     interrupted leaves nothing there.
 
     Raises `ValueError` for a bad `n_train`, `n_val`, `seed` or `workers`, `FileExistsError` for
-    a `path` that holds something else, and `RuntimeError` when a drawing process fails."""
+    a `path` that holds something else, `DiskFull` where there is no room, and `RuntimeError`
+    when a drawing process fails in another way."""
     _check_numbers(n_train, n_val, seed, workers)
     recipe = dict(version=VERSION, n_train=int(n_train), n_val=int(n_val), seed=int(seed))
     path = _default_folder(**recipe) if path is None else Path(path).expanduser().absolute()
@@ -361,11 +363,19 @@ def _draw_in_processes(folder, recipe, workers):
                 children.append(_start(folder, recipe, worker, workers, ours, errors))
             ours.close()  # the pipe ends once nobody can write to it any more
             for _ in lines: yield
-            failures = sum(child.wait() != 0 for child in children)
+            _check_ends([child.wait() for child in children], errors)
         finally:
             for child in children: _stop(child)
-        if failures: raise RuntimeError(
-            f'{failures} of {workers} drawing processes failed:\n{_last_lines(errors)}')
+
+
+NO_ROOM = 28  # exit status of a drawing process that found the disk full
+
+def _check_ends(statuses, errors):
+    "Raises `OSError` if one of the processes found no room, `RuntimeError` if one failed."
+    if NO_ROOM in statuses: raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    failures = sum(status != 0 for status in statuses)
+    if failures: raise RuntimeError(
+        f'{failures} of {len(statuses)} drawing processes failed:\n{_last_lines(errors)}')
 
 
 def _start(folder, recipe, worker, workers, stdout, stderr):
@@ -393,4 +403,8 @@ def _last_lines(file, n=12):
 
 def draw_share(folder, recipe, worker, workers):
     "What a drawing process does: its share, and a line on stdout for each picture."
-    for _ in _draw_share(Path(folder), recipe, worker, workers): print(flush=True)
+    try:
+        for _ in _draw_share(Path(folder), recipe, worker, workers): print(flush=True)
+    except OSError as error:
+        if not is_full(error): raise
+        sys.exit(NO_ROOM)  # a traceback might find no room, either

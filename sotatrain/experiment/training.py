@@ -10,10 +10,10 @@ from fastai.vision.all import Learner, Metric, accuracy, nn
 
 from ..core.bars import Bar
 from ..core.cache import check_writable, write_or_keep
-from ..core.checks import whole
+from ..core.checks import as_path, optional, whole
 from ..core.content import data_identity
 from ..core.docs import document
-from ..core.machine import conditions
+from ..core.machine import check_device, conditions
 from ..core.split import HALVES, half_of
 from ..core.watch import Watch, finite_or_none
 from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
@@ -44,10 +44,16 @@ def learner_of(
     """An untrained `Learner` with what a recipe asks for; its data are those of the last stage.
 
     Raises `ValueError` for a batch size above the number of training pictures."""
+    _check_place(data, device)
     path = dataset(data or recipe.data, headers=on_error == 'raise')
     _check_batches(recipe, _counts(path))
     stages = _data(recipe, path, seed, device, on_error)
     return _learner(recipe, seed, stages[-1])
+
+
+def _check_place(data, device):
+    optional(as_path)('data', data)
+    optional(check_device)('device', device)
 
 
 def _learner(recipe, seed, dls):
@@ -134,6 +140,7 @@ def _export(learn, file, run):
 
 
 def _train_alone(recipe, seed, data, device, progress, on_error):
+    _check_place(data, device)
     path = dataset(data or recipe.data, headers=on_error == 'raise')
     facts = data_facts(recipe, path, on_error)
     _check(recipe, facts)
@@ -350,6 +357,7 @@ def compare(
     recipes share a name, if they are scored on different validation pictures, if a batch is
     larger than a training set, and if a stored run is of another recipe, of other data or of
     another version of what was registered."""
+    _check_place(data, device)
     recipes, seeds = [_with_data(recipe, data) for recipe in recipes], list(seeds)
     _check_distinct([recipe.name for recipe in recipes], seeds)
     if experiment is not None: store.check_experiment(experiment, folder)

@@ -3,6 +3,7 @@ import errno
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -158,6 +160,19 @@ def test_one_store_serves_those_that_skip_and_those_that_do_not(root):
 def test_an_array_of_another_shape_is_an_error_that_names_the_file(root):
     with pytest.raises(ValueError, match=r'0\.txt cannot be decoded .*shape \(4, 4\)'):
         build(root, lambda file: (np.zeros((4, 4)), 1.))
+
+
+def test_the_error_of_another_library_is_named_on_one_line_and_chained(root):
+    def decode(file): raise RuntimeError('[enforce fail at a.cc:1]\n' + 40*'far too much ')
+    for on_error in ('raise', 'skip'):
+        with pytest.raises(ValueError) as error:
+            build(root, decode, on_error=on_error)
+            build(root, decode)
+        text = str(error.value)
+        assert re.search(r'0\.txt cannot be decoded \(RuntimeError: \[enforce fail at a.cc:1\] '
+                         r'far .* \[...\]\): remove or replace it, or build with', text)
+        assert len(text.splitlines()) == 1 and text.count('far') < 12
+        if on_error == 'raise': assert isinstance(error.value.__cause__, RuntimeError)
 
 
 TICKS = itertools.count()
@@ -461,8 +476,17 @@ def test_without_a_cache_folder_it_is_kept_among_temporary_files(tmp_path, monke
 
 def test_what_can_be_written_nowhere_says_so(tmp_path):
     def fails(file): raise RuntimeError('no')
-    with pytest.raises(OSError, match=r'could not be written \(no\).*nor anywhere else'):
+    says = r'could not be written \(RuntimeError: no\).*nor anywhere else'
+    with pytest.raises(OSError, match=says):
         write_or_keep(tmp_path/'a.pkl', fails)
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='no disk that is always full')
+def test_what_pytorch_says_of_a_full_disk_becomes_a_sentence(tmp_path, monkeypatch):
+    def full(file): torch.save({'a': torch.ones(10**5)}, '/dev/full')
+    monkeypatch.setattr(cache, '_free', lambda folder: 0)
+    with pytest.raises(OSError, match=r'a.pkl could not be written \(the disk of .* is full: '):
+        write_or_keep(tmp_path/'a.pkl', full, lambda file: file.write_text('weights'))
 
 
 def test_reserved_room_is_there(tmp_path):

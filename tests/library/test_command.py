@@ -132,6 +132,12 @@ def test_a_recipe_without_a_name_is_called_after_its_file(tmp_path, sotatrain):
     assert json.loads(text)['name'] == 'baseline' and json.loads(text)['lr'] == .25
 
 
+@pytest.mark.parametrize('word,lr', [('.1', .1), ('1.', 1), ('1e-3', .001), ('0.1', .1)])
+def test_a_number_may_be_written_as_in_python(sotatrain, word, lr):
+    _, text = sotatrain('recipe', f'lr={word}')
+    assert json.loads(text)['lr'] == lr
+
+
 def test_two_recipes_of_one_name_say_how_to_give_another(tmp_path):
     files = [str(a_file(tmp_path, file)) for file in ('a', 'b')]
     for file in files: Path(file).write_text(json.dumps(SMALL | {'name': 'same'}))
@@ -170,7 +176,7 @@ def test_a_recipe_from_a_file_and_words(tmp_path, sotatrain):
     (['train', '--profile', 'huge'], "unknown profile 'huge'"),
     (['recipe', 'lr=1', 'fast'], "'fast' is neither"),
     (['recipe', '--profile', 'smoke', 'epoch=3'], "did you mean 'epochs'"),
-    (['train', 'size=16', '--device', 'gpu'], '--device gpu: PyTorch cannot compute on it'),
+    (['train', 'size=16', '--device', 'gpu'], "--device='gpu': PyTorch cannot compute on it"),
     (['train', 'size=16', '--device', 'meta'], 'There is cpu'),
     (['train', '--export', 'nowhere/a.pkl'], 'nowhere does not exist: make this folder'),
     (['train', '--export', '.'], 'is a folder: name a file in it'),

@@ -1,4 +1,5 @@
 """The drawn data set: its pictures, its folder, and what happens when drawing goes wrong."""
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sotatrain.core.cache import DiskFull
 from sotatrain.doodlenette import CLASSES, doodlenette, draw, portrait
 from sotatrain.doodlenette import dataset as module
 
@@ -232,6 +234,36 @@ def test_a_failing_process_shows_its_error(tmp_path, monkeypatch):
     says = '(?s)2 of 2 drawing processes failed.*FileNotFoundError'
     with pytest.raises(RuntimeError, match=says):
         doodlenette(tmp_path/'set', workers=2, **SMALL)
+    assert not list(tmp_path.iterdir())
+
+
+def full(*args, **more): raise OSError(errno.ENOSPC, 'No space left on device')
+
+AS_A_PROCESS = """
+import errno, json, sys
+from PIL import Image
+from sotatrain.doodlenette import dataset
+def save(*args, **more): raise OSError(errno.ENOSPC, 'No space left on device')
+Image.Image.save = save
+dataset.draw_share(*json.loads(sys.argv[1]))
+"""
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, workers):
+    start = subprocess.Popen
+    def on_a_full_disk(command, **more):
+        return start([command[0], '-c', AS_A_PROCESS, command[-1]], **more)
+    monkeypatch.setattr(module.subprocess, 'Popen', on_a_full_disk)
+    if not workers: monkeypatch.setattr(Image.Image, 'save', full)
+    with pytest.raises(DiskFull, match='the disk of .* is full: .* MB are free. Make room'):
+        doodlenette(tmp_path/'set', workers=workers, **SMALL)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('name', ['_write_noisy_labels', 'content_of'])
+def test_a_disk_that_is_full_at_the_end_leaves_nothing(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(module, name, full)
+    with pytest.raises(DiskFull): doodlenette(tmp_path/'set', workers=0, **SMALL)
     assert not list(tmp_path.iterdir())
 
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sotatrain.data import class_names, image_files
+from sotatrain.data import class_names, datablock_dls, image_files
+from sotatrain.experiment import Recipe, compare, learner_of, train
 from sotatrain.learner import make_learner, saved_gigabytes
 from sotatrain.normalize import Normalize
 from sotatrain.presize import (
@@ -49,6 +50,29 @@ def or_refused(make, *names):
         assert any(name in text for name in names), text
         assert len(text) > 15 and text[0] not in "<'", text
         return None
+
+
+# --- where pictures come from, and where they are computed on
+
+SMALL = Recipe(data='nowhere', arch='xresnet18', size=16, epochs=1, bs=10)
+DOORS = {
+    'get_dls': lambda path=None, **more: get_dls(16, 8, path, **more),
+    'datablock_dls': lambda path='nowhere', **more: datablock_dls(path, 16, 8, **more),
+    'learner_of': lambda path=None, **more: learner_of(SMALL, data=path, **more),
+    'train': lambda path=None, **more: train(SMALL, data=path, **more),
+    'compare': lambda path=None, **more: compare([SMALL], data=path, **more)}
+
+@pytest.mark.parametrize('door', DOORS)
+def test_what_is_no_path_is_called_as_at_its_door(door):
+    name = 'path' if door.endswith('dls') else 'data'
+    with pytest.raises(TypeError, match=f'^{name}=3: it must be a path'): DOORS[door](path=3)
+
+
+@pytest.mark.parametrize('device', ['nonsense', 'meta', 10**6])
+@pytest.mark.parametrize('door', DOORS)
+def test_a_device_that_computes_nothing_is_refused_at_once(door, device):
+    with pytest.raises(ValueError, match='^device=.*cannot compute on it here. There is cpu'):
+        DOORS[door](device=device)
 
 
 # --- pictures

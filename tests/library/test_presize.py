@@ -82,6 +82,22 @@ def test_every_mode_becomes_rgb(mode, colour, expected):
     assert rgb.mode == 'RGB' and np.abs(np.asarray(rgb).astype(int) - expected).max() <= 2
 
 
+@pytest.mark.parametrize('values,says', [
+    (np.int32([[-5, 9]]), '-5 to 9, and whole numbers must be .* to 65,535, white'),
+    (np.int32([[0, 70000]]), '0 to 70,000, and whole numbers must'),
+    (np.float32([[0, 255]]), '0 to 255, and fractions must be .* to 1, white: scale'),
+    (np.float32([[0, np.nan]]), 'nan to nan')])
+def test_deep_gray_out_of_range_says_which_range_it_has(values, says, tmp_path):
+    file = tmp_path/'deep.tif'
+    Image.fromarray(values).save(file)
+    for look in (open_rgb, lambda file: load_square(file, 8)):
+        with pytest.raises(ValueError, match=f'deep.tif has gray from {says}') as error:
+            look(file)
+        assert 'Pillow' not in str(error.value)  # which can read it
+    with pytest.raises(ValueError, match=f'^the picture has gray from {says}'):
+        open_rgb(Image.fromarray(values))
+
+
 def test_palette_with_transparency_lies_on_white():
     image = Image.new('P', (4, 4), 0)
     image.info['transparency'] = 0
