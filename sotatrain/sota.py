@@ -36,7 +36,9 @@ def operations(
     whole('size', size)
     found, model = {}, deepcopy(model).eval().to('meta')
     def count(name):
-        def hook(layer, _, out): found[name] = out[0].numel() * layer.weight[0].numel()
+        def hook(layer, _, out):
+            cost = out[0].numel() * layer.weight[0].numel()
+            found[name] = found.get(name, 0) + cost  # a layer may be used twice
         return hook
     for name, layer in model.named_modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)): layer.register_forward_hook(count(name))
@@ -63,7 +65,7 @@ def peak(
     dtype: torch.dtype = torch.float32,
     n: int = 1024,  # rows and columns of the matrices
 ) -> float:         # GFLOP/s
-    "How fast the device multiplies two matrices: no layer can be faster."
+    "How fast the device multiplies two matrices: hardly a layer is faster."
     a, b = torch.randn(2, n, n, device=device, dtype=dtype)
     return 2 * n**3 / seconds_of(lambda: a @ b, 20) / 1e9
 
@@ -139,9 +141,12 @@ class FastOptimizer(torch.optim.Optimizer):
         for group in self.param_groups:
             weights = [p for p in group['params'] if p.grad is not None]
             if not weights: continue
+            rate = group['lr'] * self.share(group)
             if group['dims'] > 1 and group['weight_decay']:
-                torch._foreach_mul_(weights, 1 - group['lr'] * group['weight_decay'])
-            self.update(weights, [p.grad for p in weights], group)
+                torch._foreach_mul_(weights, 1 - rate * group['weight_decay'])
+            self.update(weights, [p.grad for p in weights], rate, group)
+
+    def share(self, group): return 1.  # of the learning rate
 
 # %% ../nbs/09_sota.ipynb #b9000025
 @patch
@@ -154,17 +159,17 @@ def kept(self: FastOptimizer, name, weights):
 # %% ../nbs/09_sota.ipynb #b9000009
 class FastSGD(FastOptimizer):
     "Stochastic gradient descent with Nesterov's momentum."
-    def update(self, weights, grads, group):
+    def update(self, weights, grads, rate, group):
         momentum, means = group['momentum'], self.kept('means', weights)
         torch._foreach_mul_(means, momentum)
         torch._foreach_add_(means, grads)
         steps = torch._foreach_add(grads, means, alpha=momentum)
-        torch._foreach_add_(weights, steps, alpha=-group['lr'])
+        torch._foreach_add_(weights, steps, alpha=-rate)
 
 # %% ../nbs/09_sota.ipynb #b9000024
 class FastAdamW(FastOptimizer):
     "Adam with decoupled weight decay (Loshchilov and Hutter 2017)."
-    def update(self, weights, grads, group, share=1.):
+    def update(self, weights, grads, rate, group):
         group['t'] = t = group.get('t', 0) + 1
         beta, beta2 = group['momentum'], group['sqr_mom']
         means, squares = self.kept('means', weights), self.kept('squares', weights)
@@ -174,7 +179,7 @@ class FastAdamW(FastOptimizer):
         roots = torch._foreach_sqrt(squares)
         torch._foreach_div_(roots, (1 - beta2**t) ** .5)
         torch._foreach_add_(roots, group['eps'])
-        torch._foreach_addcdiv_(weights, means, roots, -share * group['lr'] / (1 - beta**t))
+        torch._foreach_addcdiv_(weights, means, roots, -rate / (1 - beta**t))
 
 # %% ../nbs/09_sota.ipynb #b9000010
 # a, b, c of three steps, which bring singular values from 0.02 to 1 to 0.91 to 1.09
@@ -182,10 +187,12 @@ POLYNOMIALS = (7.711, -22.1138, 16.2487), (3.2153, -2.4112, .5013), (2.2183, -1.
 
 def orthogonal(
     g: Tensor,  # rows × columns
-) -> Tensor:    # of the same shape, with singular values near 1
-    """Nearly the closest matrix whose singular values are all 1, by three steps of Newton and
-    Schulz's method, with the best polynomials for each (after Amsel and others 2025); in
-    bfloat16 where the device can."""
+) -> Tensor:    # of the same shape, with most singular values near 1
+    """Nearly the closest matrix whose singular values are all 1, by three steps of the
+    Newton–Schulz iteration with the best polynomials for each (after Amsel and others 2025).
+
+    Singular values below 0.02 of the matrix's norm end below 0.9. In bfloat16 where the device
+    can."""
     if g.size(0) > g.size(1): return orthogonal(g.T).T
     x = g / (1.02 * g.norm() + 1e-7)  # a little less than 1: rounding must not pass it
     if has_bf16(g.device): x = x.bfloat16()
@@ -198,15 +205,17 @@ def orthogonal(
 class FastMuon(FastAdamW):
     """Muon (Jordan 2024) for filters, each seen as a row of a matrix; Adam for all else, at
     `share` of its rate."""
-    def update(self, weights, grads, group):
-        if group['dims'] < 4: return super().update(weights, grads, group, group['share'])
+    def share(self, group): return 1. if group['dims'] == 4 else group['share']
+
+    def update(self, weights, grads, rate, group):
+        if group['dims'] < 4: return super().update(weights, grads, rate, group)
         momentum, means = group['momentum'], self.kept('means', weights)
         torch._foreach_mul_(means, momentum)
         torch._foreach_add_(means, grads)
         for p, g in zip(weights, torch._foreach_add(grads, means, alpha=momentum)):
             rows = g.flatten(1)
             scale = max(1, rows.size(0) / rows.size(1)) ** .5
-            p.add_(orthogonal(rows).view_as(p), alpha=-group['lr'] * scale)
+            p.add_(orthogonal(rows).view_as(p), alpha=-rate * scale)
 
 # %% ../nbs/09_sota.ipynb #b9000012
 def _for_fastai(cls, params, lr, wd, **hypers):
@@ -258,12 +267,16 @@ class AverageWeights(CallNetwork):
 
 # %% ../nbs/09_sota.ipynb #b9000015
 @patch
-def before_fit(self: AverageWeights):
+def before_fit(self: AverageWeights): self.average = None  # an interrupted fit left one
+
+@patch
+def before_train(self: AverageWeights):
+    if self.average is not None or hasattr(self.learn, 'lr_finder'): return
     self.steps, self.average = 0, deepcopy(self.model.state_dict())
 
 @patch
 def after_batch(self: AverageWeights):
-    if not self.training: return
+    if self.average is None or not self.training: return
     self.steps += 1
     new, now = 1 - min(self.decay, self.steps / (self.steps + 9)), self.model.state_dict()
     floats = [name for name, value in now.items() if value.is_floating_point()]
@@ -272,7 +285,7 @@ def after_batch(self: AverageWeights):
 
 @patch
 def after_fit(self: AverageWeights):
-    self.model.load_state_dict(self.average)
+    if self.average is not None: self.model.load_state_dict(self.average)
     self.average = None
 
 # %% ../nbs/09_sota.ipynb #b9000016
@@ -311,20 +324,25 @@ def patch_directions(
 
 # %% ../nbs/09_sota.ipynb #b9000018
 class WhitenStem(Callback):
-    """Sets the filters of the first convolution to the principal directions of 5,000 patches'
-    pictures and their negatives, scaled to the same variance, and keeps them (Page 2019)."""
+    """Sets the filters of the first convolution to the first principal directions of a batch's
+    patches, and to their negatives, scaled to variance 1 (Page 2019). They are not trained.
+
+    It does so at the first fit of a network, and leaves them alone from then on."""
+    run_valid, done = False, None
     def __init__(self, eps: float = 5e-4):  # added to the variances
         positive('eps', eps)
         self.eps = eps
 
-    def before_fit(self):
+    def before_train(self):
         conv = first_convolution(self.model)
+        if self.done is conv or hasattr(self.learn, 'lr_finder'): return
         x = self.dls.train.one_batch()[0].as_subclass(Tensor).float()
+        self.done = conv
         directions, variances = patch_directions(x, conv.kernel_size[0])
         filters = directions / (variances + self.eps).sqrt()[:, None, None, None]
-        half = conv.out_channels // 2
+        half = min(conv.out_channels // 2, len(filters))
         whitening = torch.cat([filters[:half], -filters[:half]])
-        with torch.no_grad(): conv.weight[:len(whitening)] = whitening.to(conv.weight)
+        with torch.no_grad(): conv.weight[:2*half] = whitening.to(conv.weight)
         conv.weight.requires_grad_(False)
 
 # %% ../nbs/09_sota.ipynb #b9000019
@@ -354,9 +372,10 @@ CHANGES = dict(  # of x, n × 3 × size × size in [0, 1], by amounts from −1 
 
 # %% ../nbs/09_sota.ipynb #b9000023
 class TrivialColours(Callback):
-    """For each training picture one change of its colours, of random kind and strength: the
-    colour half of TrivialAugment (Müller and Hutter 2021). The other half moves pixels, which
-    is `Augment`'s part."""
+    """For each training picture one change of its colours, of random kind and strength: five
+    of the colour changes of TrivialAugment (Müller and Hutter 2021), or none.
+
+    Raises `ValueError` for pictures outside 0 to 1, such as normalized ones."""
     run_valid = False
     def __init__(self, strength: float = 1.):  # of the largest changes, from 0 to 1
         between(0, 1)('strength', strength)
@@ -364,6 +383,10 @@ class TrivialColours(Callback):
 
     def before_batch(self):
         x = self.xb[0].clone()
+        low, high = x.min().item(), x.max().item()
+        if low < 0 or high > 1: raise ValueError(
+            f"pictures from {low:.2g} to {high:.2g}: colours change between 0 and 1; leave "
+            "Normalize out, which a network with batch norm can do without")
         kinds = torch.randint(0, len(CHANGES), (len(x),))
         amounts = self.strength * (2*torch.rand(len(x), 1, 1, 1) - 1)
         for kind, change in enumerate(CHANGES.values()):
@@ -384,6 +407,8 @@ class Erase(Callback):
     ):
         between(0, 1)('p', p)
         for share in area: between(0, 1)('area, each', share)
+        if area[0] > area[1]: raise ValueError(
+            f"area={area}: the smallest share comes first")
         store_attr()
 
     def before_batch(self):

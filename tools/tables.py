@@ -55,16 +55,7 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
       for technique, chapter, recipe in (
         ('Mixup', '07_mixup', 'Mixup'),
         ('label smoothing', '08_smoothing', 'smoothing'),
-        ('Mixup and smoothing', '08_smoothing', 'Mixup and smoothing'))],
-    ('a plain network and all parts, about equal operations',
-     '09_sota', 'sota-64', 'xresnet18', 'all'),
-    *[(technique, '09_sota', 'sota-64', f'without {part}', 'all') for technique, part in (
-        ('Muon instead of AdamW', 'Muon'),
-        ('sizes that grow, equal operations', 'growing sizes'),
-        ('tests at 72 instead of 64 px', 'larger tests'),
-        ('label smoothing, with all parts', 'smoothing'))],
-    *[(technique, '09_sota', 'sota-64', 'all', f'with {technique}') for technique in (
-        'an average of weights', 'a whitening stem', 'stronger augmentation')]]
+        ('Mixup and smoothing', '08_smoothing', 'Mixup and smoothing'))]]
 
 
 def markdown(head, rows):

@@ -60,6 +60,11 @@ def test_operations_by_hand():
         '0': 8*8 * 8 * 3*9, '1': 6*6 * 8 * 2*9, '3': 8*6*6 * 10}
 
 
+def test_a_layer_that_is_used_twice_counts_twice():
+    layer = nn.Conv2d(3, 3, 1)
+    assert sum(operations(nn.Sequential(layer, nn.ReLU(), layer), 8).values()) == 2 * 8*8 * 3*3
+
+
 def test_counting_leaves_the_network_as_it_is():
     model = plain_net(10).train()
     operations(model, 32)
@@ -143,7 +148,7 @@ def test_sgd_is_pytorchs_with_nesterov_and_decay_apart():
     same(trained(ours, optimizer), trained(theirs, reference))
 
 
-@pytest.mark.parametrize('make', [fast_sgd, fast_adamw, muon])
+@pytest.mark.parametrize('make', [fast_sgd, fast_adamw])
 def test_decay_shrinks_weights_and_nothing_else(make):
     model = network()
     before = [p.clone() for p in model.parameters()]
@@ -210,6 +215,17 @@ def test_fastai_can_set_every_rate_and_keep_the_state(make):
 def test_an_impossible_rate_is_an_error(make, value):
     with pytest.raises((ValueError, TypeError), match='lr='):
         make(L(network().parameters()), value)
+
+
+def test_all_but_filters_decay_at_the_share_of_the_rate():
+    model = network()
+    before = [p.clone() for p in model.parameters()]
+    optimizer = muon(L(model.parameters()), .1, share=.5, wd=.5)
+    for p in model.parameters(): p.grad = torch.zeros_like(p)
+    optimizer.step()
+    kept = {4: .95, 2: .975, 1: 1.}  # by the number of dimensions
+    for old, new in zip(before, model.parameters()):
+        torch.testing.assert_close(new, old * kept[old.ndim])
 
 
 def test_weights_without_gradient_stay():
@@ -288,6 +304,13 @@ def test_a_second_fit_averages_anew_and_ctrl_c_leaves_a_network_that_works():
         assert average.average is None and torch.isfinite(learn.get_preds()[0]).all()
 
 
+def test_the_learning_rate_finder_leaves_the_weights():
+    learn = learner_of(Recipe(**SMALL, cbs={'AverageWeights': {}, 'WhitenStem': {}}))
+    before = [p.detach().clone() for p in learn.model.parameters()]
+    with learn.no_bar(): learn.lr_find(num_it=3, show_plot=False, suggest_funcs=None)
+    same(before, learn.model.parameters(), rtol=0, atol=0)
+
+
 # Flips in turns
 
 class KeepBatches(Callback):
@@ -340,9 +363,14 @@ def test_whitened_patches_have_no_correlation_and_equal_variances():
 
 
 def test_the_stem_is_whitened_once_and_stays():
-    learn = fitted(WhitenStem())
+    learn = learner_of(Recipe(**SMALL, cbs='WhitenStem'))
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
     weight = first_convolution(learn.model).weight
     assert not weight.requires_grad and torch.equal(weight[:2], -weight[2:4])
+    before = weight.clone()
+    with learn.no_bar(), learn.no_logging():
+        learn.validate(), learn.get_preds(), learn.fit(1)
+    assert torch.equal(before, weight)
     with pytest.raises(ValueError, match='no convolution'): first_convolution(nn.Linear(2, 2))
 
 
@@ -369,6 +397,11 @@ def test_changes_of_colour_are_none_without_an_amount_and_stay_in_range(kind):
     assert CHANGES[kind](x, most).isfinite().all()
 
 
+def test_normalized_pictures_are_refused():
+    with pytest.raises(ValueError, match='leave Normalize out'):
+        fitted(TrivialColours(), batch_tfms={'Normalize': {}})
+
+
 def test_some_pictures_change_and_some_do_not():
     pairs = [pair for pairs in before_and_after(TrivialColours(), 6) for pair in pairs]
     differ = [not torch.equal(plain, x) for plain, x in pairs]
@@ -377,6 +410,7 @@ def test_some_pictures_change_and_some_do_not():
 
 @pytest.mark.parametrize('make', [
     lambda: AverageWeights(1.5), lambda: Erase(p=2), lambda: Erase(area=(0, 3)),
+    lambda: Erase(area=(.3, .2)),
     lambda: TrivialColours(-1), lambda: WhitenStem(0)])
 def test_an_impossible_parameter_is_an_error(make):
     with pytest.raises((ValueError, TypeError), match='='): make()
