@@ -58,7 +58,8 @@ def load_square(
     source,     # a path, or what else is a picture: bytes, a Pillow image, an array, a tensor
     side: int,  # side of the square, px
 ) -> tuple:     # (uint8 array of shape side × side × 3, aspect ratio: true width / true height)
-    """One picture, upright and in RGB, squished into a square; and its aspect ratio.
+    """One picture, upright and in RGB, squished into a square; and its aspect ratio. Of a large
+    JPEG that is open already, the square differs a little from that of its file.
 
     Raises `ValueError`, naming a file, for what cannot be decoded."""
     image, name = pictures.lazy_picture(source), pictures.name_of(source)
@@ -76,7 +77,9 @@ def load_square(
 def open_rgb(
     source: object,  # path, bytes, open file, Pillow image, NumPy array or tensor
 ) -> PILImage:
-    "A whole picture from anywhere as a `PILImage`, upright and in RGB."
+    """A whole picture from anywhere as a `PILImage`, upright and in RGB.
+
+    `predict` takes the file itself. fastai's `PILImage.create` drops transparency and depth."""
     image, name = pictures.open_picture(source), pictures.name_of(source)
     with pictures.picture_errors(name): return PILImage(to_rgb(image))
 

@@ -45,6 +45,11 @@ def files_below(
     if isinstance(files, (str, bytes, os.PathLike)) or not hasattr(files, '__len__'):
         raise TypeError(f"files={short(files)}: give a list of paths of pictures")
     if not len(files): raise ValueError("files is empty: give paths of pictures")
+    files = list(files)
+    for i, file in enumerate(files):
+        if not isinstance(file, (str, os.PathLike)): raise TypeError(
+            f"files[{i}] is {short(file)}: give paths of pictures, and leave out rows that "
+            "have none")
     files = [absolute(file) for file in files]
     if root is None: root = Path(os.path.commonpath([file.parent for file in files]))
     for file in files:

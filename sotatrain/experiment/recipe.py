@@ -41,7 +41,7 @@ def file_name(name, value):
         raise ValueError(
             f"{name}={value!r}: files are named after it, so it must not contain any of "
             "/ \\ : * ? \" < > | or what cannot be printed, or begin with a dot")
-    if value.split('.')[0].upper() in RESERVED: raise ValueError(
+    if value.split('.')[0].strip().upper() in RESERVED: raise ValueError(
         f"{name}={value!r}: files are named after it, and Windows has a device of that name: "
         "choose another one")
     if len(value) > LONGEST_NAME: raise ValueError(

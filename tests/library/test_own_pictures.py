@@ -86,6 +86,14 @@ def test_a_missing_label_is_named_with_its_file(tiny, labels, said):
         get_dls(24, 8, files=image_files(tiny)[:30], labels=labels * 10)
 
 
+@pytest.mark.parametrize('missing', [None, float('nan'), 3])
+def test_a_missing_file_is_named_by_its_row(tiny, missing):
+    files = [*image_files(tiny)[:2], missing]
+    for make in (PresizedImages.from_items, lambda files: get_dls(24, 1, files=files)):
+        with pytest.raises(TypeError, match=rf'files\[2\] is {missing}: give paths.*leave out'):
+            make(files)
+
+
 def test_an_impossible_share_is_called_as_it_was_given(tiny):
     with pytest.raises(ValueError, match='splits=1.5'):
         get_dls(24, 8, files=image_files(tiny), splits=1.5)

@@ -16,6 +16,7 @@ from fastai.vision.all import (
     Interpretation,
     Learner,
     Normalize,
+    PILImage,
     TensorCategory,
     TensorImage,
     accuracy,
@@ -28,6 +29,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sotatrain import presize
 from sotatrain.core.antialias import averaged_crops, block_sizes
 from sotatrain.data import CLASSES, class_name, datablock_dls, image_files, noisy_labels
+from sotatrain.doodlenette import draw
 from sotatrain.presize import *
 
 CHURCH = 'n03028079'
@@ -118,6 +120,24 @@ def test_a_large_jpeg_is_decoded_small_but_keeps_its_shape(tmp_path):
     Image.effect_noise((1600, 801), 90).convert('RGB').save(tmp_path/'big.jpg')
     square, aspect = load_square(tmp_path/'big.jpg', 32)
     assert square.shape == (32, 32, 3) and aspect == pytest.approx(1600/801)
+
+
+@pytest.mark.parametrize('name,mode,near', [
+    ('a.png', 'RGB', 0), ('a.png', 'RGBA', 0), ('a.png', 'L', 0), ('a.jpg', 'RGB', 4)])
+def test_a_picture_is_the_same_however_it_arrives(name, mode, near, tmp_path):
+    "But for a large JPEG, which is decoded small if it is not open yet."
+    draw('church', side=400).convert(mode).save(file := tmp_path/name)
+    square, aspect = load_square(file, 48)
+    assert np.array_equal(load_square(file.read_bytes(), 48)[0], square)
+    for opened in (open_rgb(file), Image.open(file)):
+        other, same = load_square(opened, 48)
+        assert np.abs(other.astype(int) - square).mean() <= near and same == aspect
+
+
+def test_open_rgb_keeps_what_pilimage_drops(tmp_path):
+    Image.new('RGBA', (30, 20), (0, 0, 0, 0)).save(file := tmp_path/'a.png')
+    assert np.asarray(open_rgb(file)).min() == 255 and load_square(file, 8)[0].min() == 255
+    assert np.asarray(PILImage.create(file)).max() == 0  # so `predict` takes the file itself
 
 
 # --- the store

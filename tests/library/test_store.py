@@ -68,7 +68,7 @@ def test_any_other_name_has_a_stem_with_a_digest(name):
     assert len(store.stem(name)) <= 91
 
 
-@pytest.mark.parametrize('name', ['CON', 'nul', 'com1.2', 'LPT9'])
+@pytest.mark.parametrize('name', ['CON', 'nul', 'com1.2', 'LPT9', 'con .x'])
 def test_names_of_windows_devices_are_refused(name):
     with pytest.raises(ValueError, match='Windows has a device of that name'):
         store.check_experiment(name)
