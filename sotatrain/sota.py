@@ -370,6 +370,11 @@ CHANGES = dict(  # of x, n × 3 × size × size in [0, 1], by amounts from −1 
     solarize=lambda x, a: torch.where(x > 1 - a.abs(), 1 - x, x),
 )
 
+def _check_range(low, high):
+    if low < 0 or high > 1: raise ValueError(
+        f"pictures from {low:.2g} to {high:.2g}: colours change between 0 and 1; leave "
+        "Normalize out, which a network with batch norm can do without")
+
 # %% ../nbs/09_sota.ipynb #b9000023
 class TrivialColours(Callback):
     """For each training picture one change of its colours, of random kind and strength: five
@@ -383,10 +388,7 @@ class TrivialColours(Callback):
 
     def before_batch(self):
         x = self.xb[0].clone()
-        low, high = x.min().item(), x.max().item()
-        if low < 0 or high > 1: raise ValueError(
-            f"pictures from {low:.2g} to {high:.2g}: colours change between 0 and 1; leave "
-            "Normalize out, which a network with batch norm can do without")
+        _check_range(x.min().item(), x.max().item())
         kinds = torch.randint(0, len(CHANGES), (len(x),))
         amounts = self.strength * (2*torch.rand(len(x), 1, 1, 1) - 1)
         for kind, change in enumerate(CHANGES.values()):

@@ -28,7 +28,9 @@ CAPTIONS = {
     'tta':
         'Three networks, four ways to predict: seconds for all photographs, and accuracy.',
     'doodlenette':
-        'Accuracy on the drawings, seed by seed.'}
+        'Accuracy on the drawings, seed by seed.',
+    'leaderboard':
+        'The recipes that have a name: accuracy on the reported half, and what a run takes.'}
 
 
 def options(cell):
