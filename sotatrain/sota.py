@@ -267,7 +267,9 @@ class AverageWeights(CallNetwork):
 
 # %% ../nbs/09_sota.ipynb #b9000015
 @patch
-def before_fit(self: AverageWeights): self.average = None  # an interrupted fit left one
+def before_fit(self: AverageWeights):
+    # an interrupted fit left one
+    self.average = None
 
 @patch
 def before_train(self: AverageWeights):
