@@ -268,7 +268,7 @@ class AverageWeights(CallNetwork):
 # %% ../nbs/09_sota.ipynb #b9000015
 @patch
 def before_fit(self: AverageWeights):
-    # an interrupted fit left one
+    "Forgets what an interrupted fit left."
     self.average = None
 
 @patch
