@@ -265,16 +265,16 @@ class AverageWeights(CallNetwork):
         if self.average is None or network.training: return network(*xb)
         return torch.func.functional_call(network, self.average, xb)
 
+    def before_train(self):
+        super().before_train()
+        if self.average is not None or hasattr(self.learn, 'lr_finder'): return
+        self.steps, self.average = 0, deepcopy(self.model.state_dict())
+
 # %% ../nbs/09_sota.ipynb #b9000015
 @patch
 def before_fit(self: AverageWeights):
     "Forgets what an interrupted fit left."
     self.average = None
-
-@patch
-def before_train(self: AverageWeights):
-    if self.average is not None or hasattr(self.learn, 'lr_finder'): return
-    self.steps, self.average = 0, deepcopy(self.model.state_dict())
 
 @patch
 def after_batch(self: AverageWeights):
