@@ -6,20 +6,20 @@ training size. LOG.md says how the settings were found.
 
     python -m bench.sota --data DIR --epochs 5 20"""
 import argparse
-import hashlib
 import time
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from fastai.torch_core import default_device
 from torch import nn
 
+from sotatrain.core.split import half_of
 from sotatrain.data import dataset
 from sotatrain.learner import seeded
 from sotatrain.presize import Augment, PresizedImages, Squares, centre_crop
+from sotatrain.sota import plain_net
 
 from . import common
 
@@ -50,21 +50,7 @@ class Config:
 BEST = {5: Config(scale=.5), 20: Config(epochs=20)}
 
 
-# --- the network: plain convolutions with max pooling between them
-
-def unit(n_in, n_out, stride=1):
-    "Convolution, batch norm, activation."
-    conv = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(n_out), nn.GELU())
-
-
-class Residual(nn.Module):
-    def __init__(self, n):
-        super().__init__()
-        self.branch = nn.Sequential(unit(n, n), unit(n, n))
-
-    def forward(self, x): return x + self.branch(x)
-
+# --- the network
 
 class Scale(nn.Module):
     def __init__(self, factor):
@@ -75,13 +61,7 @@ class Scale(nn.Module):
 
 
 def network(c, n_out=10):
-    first, n, *stages = c.widths
-    layers = [unit(3, first, stride=2), unit(first, n)]
-    for width, blocks in zip(stages, c.blocks):
-        layers += [nn.MaxPool2d(2), unit(n, width), *(Residual(width) for _ in range(blocks))]
-        n = width
-    head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n, n_out), Scale(c.scale)
-    return nn.Sequential(*layers, *head)
+    return nn.Sequential(plain_net(n_out, c.widths, c.blocks, 'gelu'), Scale(c.scale))
 
 
 # --- the optimizers
@@ -153,11 +133,6 @@ class Pictures:
         return Squares(self.images, rows.to(self.images.device), self.aspects[rows])
 
 
-def decides(file):
-    "Whether choices may look at a validation picture: every second one, by its name's hash."
-    return hashlib.sha256(Path(file).name.encode()).digest()[0] % 2 == 0
-
-
 def train(c, seed, data):
     "The trained network, and the seconds of its training."
     device = data.images.device
@@ -201,7 +176,7 @@ def quality(model, c, data):
                         for rows in data.valid.split(512)]).cpu()
     labels = data.labels.cpu()[data.valid]
     right = (logits.argmax(1) == labels).float()
-    decide = torch.tensor([decides(data.files[row]) for row in data.valid])
+    decide = torch.tensor([half_of(data.files[row]) == 'deciding' for row in data.valid])
     found = dict(accuracy=right,
                  accuracy_decided=right[decide], accuracy_reported=right[~decide],
                  nll=F.cross_entropy(logits, labels, reduction='none'))

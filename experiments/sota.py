@@ -4,7 +4,7 @@ from dataclasses import replace
 from sotatrain.experiment import Recipe, sota
 
 # Half the epochs of the shortest recipe that has a name, so that five seeds of all are to be
-# had: about 19 TFLOP a run, four of which are Muon's. Where an epoch costs more or less, there
+# had: about 18 TFLOP a run, four of which are Muon's. Where an epoch costs more or less, there
 # are as many as come nearest to that.
 ONCE = {'ValidateEvery': {'n': 100}}  # at the end only
 GROWING = sota('minutes-5').cbs | ONCE

@@ -15,6 +15,7 @@ __all__ = ['channel_stats', 'Normalize', 'normalization', 'CheckNormalize']
 from fastai.data.transforms import Normalize as FastaiNormalize
 from fastai.vision.all import *
 
+from .core.guard import normalizer
 from .presize import PresizedDL, PresizedImages
 
 # %% ../nbs/04_normalize.ipynb #eaf57f7e
@@ -138,11 +139,7 @@ def normalization(
 ) -> Transform:  # a `Normalize`, this chapter's or fastai's, or None
     """The transform that normalizes the batches of `data`. Raises `ValueError` if there are
     two of them."""
-    tfms = getattr(getattr(data, 'after_batch', None), 'fs', ())
-    found = [t for t in tfms if isinstance(t, FastaiNormalize)]
-    if len(found) > 1: raise ValueError(
-        f"these batches are normalized {len(found)} times: leave one Normalize in after_batch")
-    return found[0] if found else None
+    return normalizer(data)
 
 # %% ../nbs/04_normalize.ipynb #5ad0d95e
 def _statistics(data):

@@ -8,7 +8,7 @@ from fastai.vision.all import Callback, DataLoader, DataLoaders, L, Learner, Nor
 from . import checks
 
 __all__ = ['Guard', 'check_batches', 'check_dls', 'check_learner_arguments', 'check_network',
-           'check_output']
+           'check_output', 'normalizer']
 
 
 class Guard(Callback):
@@ -34,10 +34,18 @@ def check_dls(dls):
         if not isinstance(dl, DataLoader): raise TypeError(
             f"dls has a {type(dl).__module__}.{type(dl).__name__}: make each loader with "
             "fastai's DataLoader(dataset, bs=64, device='cpu'), which takes the same data set")
-        tfms = getattr(dl.after_batch, 'fs', ())
-        n = sum(isinstance(tfm, Normalize) for tfm in tfms)  # ours is one of fastai's
-        if n > 1: raise ValueError(
-            f"these batches are normalized {n} times: leave one Normalize in after_batch")
+        normalizer(dl)
+
+
+def normalizer(data):
+    """The `Normalize` of batches, fastai's or one of ours, which is one of fastai's; or None.
+
+    Raises `ValueError` if there are two of them."""
+    tfms = getattr(getattr(data, 'after_batch', None), 'fs', ())
+    found = [tfm for tfm in tfms if isinstance(tfm, Normalize)]
+    if len(found) > 1: raise ValueError(
+        f"these batches are normalized {len(found)} times: leave one Normalize in after_batch")
+    return found[0] if found else None
 
 
 def check_batches(dl, where='the training data'):
