@@ -31,8 +31,9 @@ def document(
 
 
 def _is_ours(thing):
-    named = getattr(thing, '__qualname__', None) and callable(thing)
-    return bool(named) and str(getattr(thing, '__module__', '')).startswith('sotatrain')
+    home = getattr(thing, '__module__', None)  # first: most of a module's names are fastai's
+    if type(home) is not str or not home.startswith('sotatrain'): return False
+    return bool(getattr(thing, '__qualname__', None)) and callable(thing)
 
 
 def _key(thing): return thing.__module__, thing.__qualname__
