@@ -7,7 +7,6 @@ import argparse
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from fastai.vision.all import Adam
 
 from bench.common import RESULTS, conditions, write
@@ -26,7 +25,7 @@ def bare_seconds(learn):
     learn.model.train()
     def passes():
         for x, y in learn.dls.train:
-            F.cross_entropy(call_network(learn, x), y).backward()
+            learn.loss_func(call_network(learn, x), y).backward()
             learn.model.zero_grad()
     return timed(passes)[0] / len(learn.dls.train)
 

@@ -4,7 +4,7 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from fastai.vision.all import DataLoaders, TensorCategory, TensorImage
+from fastai.vision.all import DataLoader, DataLoaders, TensorCategory, TensorImage
 
 from sotatrain.learner import has_bf16
 
@@ -47,12 +47,12 @@ def precision(device):
     return 'bf16' if has_bf16(device) else 'fp32'
 
 
-class _Batches(list):
+class _Batches(DataLoader):
     "Batches that are there already, as a loader."
     def __init__(self, batches, device):
-        super().__init__(batches)
-        self.device = device
-    def to(self, device): return self
+        super().__init__(batches, bs=None, device=device)
+    def __iter__(self): return iter(self.dataset)
+    def __len__(self): return len(self.dataset)
 
 def ready_batches(n, bs, size, device):
     "`DataLoaders` with `n` random batches, and nothing to wait for."
