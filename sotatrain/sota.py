@@ -206,6 +206,8 @@ def orthogonal(
 class FastMuon(FastAdamW):
     """Muon (Jordan 2024) for filters, each seen as a row of a matrix; Adam for all else, at
     `share` of its rate."""
+    multiply_adds = 0  # of all steps so far
+
     def share(self, group): return 1. if group['dims'] == 4 else group['share']
 
     def update(self, weights, grads, rate, group):
@@ -217,6 +219,8 @@ class FastMuon(FastAdamW):
             rows = g.flatten(1)
             scale = max(1, rows.size(0) / rows.size(1)) ** .5
             p.add_(orthogonal(rows).view_as(p), alpha=-rate * scale)
+            small, large = sorted(rows.shape)
+            self.multiply_adds += len(POLYNOMIALS) * small**2 * (2*large + small)
 
 # %% ../nbs/09_sota.ipynb #b9000012
 def _for_fastai(cls, params, lr, wd, **hypers):

@@ -179,7 +179,7 @@ class _Trained:
             if self.error: raise Diverged(self.error)
             with self.learn.no_bar(): quality = _quality(self.learn, recipe)
         except Diverged as e: return Run(**about, error=str(e))
-        tflop = training_tflop(self.learn.model, self.watch.seen)
+        tflop = training_tflop(self.learn, self.watch.seen)
         return Run(**about, **quality, **self.watch.totals(), tflop=tflop)
 
 
@@ -207,14 +207,17 @@ def _conditions(device, precision):
     return conditions(device, precision) | measured
 
 
-def training_tflop(model, seen: dict) -> float:
-    """Operations of a training run in units of 10¹²: six for each multiply-add and picture, as
-    the backward pass takes twice the forward one. None for networks without a fixed cost.
+def training_tflop(learn, seen: dict) -> float:
+    """Operations of a training run in units of 10¹²: two for each multiply-add. The backward
+    pass of a network takes twice the forward one; an optimizer such as Muon counts its own.
+    None for networks without a fixed cost.
 
     `seen` has the number of pictures by their width, px."""
-    try: cost = {size: sum(operations(model, size).values()) for size in seen}
+    try: cost = {size: sum(operations(learn.model, size).values()) for size in seen}
     except (RuntimeError, NotImplementedError, TypeError, ValueError): return None
-    return round(6e-12 * sum(n * cost[size] for size, n in seen.items()), 3)
+    network = 3 * sum(n * cost[size] for size, n in seen.items())
+    optimizer = getattr(getattr(learn.opt, 'opt', None), 'multiply_adds', 0)
+    return round(2e-12 * (network + optimizer), 3)
 
 
 def _fit(learn, recipe, data, watch):

@@ -27,7 +27,7 @@ from sotatrain.experiment import (
 )
 from sotatrain.experiment.leaderboard import leaderboard
 from sotatrain.experiment.named import SOTA
-from sotatrain.experiment.training import learner_of
+from sotatrain.experiment.training import learner_of, training_tflop
 from sotatrain.learner import make_model
 from sotatrain.resizing import SCHEDULES
 from sotatrain.sota import *
@@ -191,6 +191,26 @@ def test_a_step_of_muon_is_timms_but_for_the_polynomial(monkeypatch):
             opt.step()
             opt.zero_grad()
     torch.testing.assert_close(ours.weight, theirs.weight, rtol=.02, atol=.02)
+
+
+def test_muon_counts_what_its_steps_multiply():
+    net = network()
+    optimizer = muon(L(net.parameters()), .1)
+    counted = 0
+    for _ in range(2):
+        net(torch.randn(4, 3, 8, 8)).sum().backward()
+        with FlopCounterMode(display=False) as counter: optimizer.step()
+        counted += counter.get_total_flops()
+    assert counted and 2 * optimizer.opt.multiply_adds == counted
+
+
+def test_the_operations_of_a_run_are_those_of_network_and_optimizer():
+    learn = learner_of(Recipe(**SMALL | {'opt': {'muon': {}}}))
+    learn.create_opt()
+    one = sum(operations(learn.model, 32).values())
+    assert training_tflop(learn, {32: 2e6}) == approx(6e-12 * one * 2e6, abs=.001)
+    learn.opt.opt.multiply_adds = 5e12
+    assert training_tflop(learn, {}) == 10
 
 
 def test_muon_uses_adam_for_all_but_filters():
