@@ -18,7 +18,7 @@ export GOMP_SPINCOUNT := 10000
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 17179869184
 
-.PHONY: course test tests notebooks lab times outputs numbers bench book rehearsal lock clean
+.PHONY: course test tests-library tests-book notebooks lab times outputs numbers bench book rehearsal lock clean
 .DELETE_ON_ERROR:
 
 course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
@@ -26,13 +26,14 @@ course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
 
 test: .venv/ready  ## style, then two things at once: the tests; every notebook at the smoke profile
 	$(BIN)/ruff check -q
-	$(MAKE) -j2 tests notebooks
+	$(MAKE) -k -j2 tests-library notebooks tests-book
 
-# One thread each: two processes that share two cores would wait for each other.
-tests notebooks: export OMP_NUM_THREADS := 1
+# One thread each: two processes that share two cores would wait for each other. The library's
+# tests take as long as the notebooks and the book's tests together.
+tests-library notebooks tests-book: export OMP_NUM_THREADS := 1
 
-tests: .venv/ready
-	$(BIN)/pytest -q tests
+tests-library tests-book: tests-%: .venv/ready
+	$(BIN)/pytest -q tests/$*
 
 notebooks: .venv/ready
 	SOTATRAIN_PROFILE=smoke SOTATRAIN_DATA= \
