@@ -81,8 +81,8 @@ def named_network(arch): return {arch: {}} if isinstance(arch, str) else arch
 def licence(field, value):
     if not isinstance(value, str) or not re.fullmatch('[a-z0-9][a-z0-9.-]*', value):
         raise ValueError(
-            f"{field}={value!r}: it must be an identifier in small letters, such as apache-2.0, "
-            "cc-by-nc-4.0, other or unknown")
+            f"{field}={value!r}: it must be an identifier in small letters, such as "
+            "apache-2.0, cc-by-nc-4.0, other or unknown")
 
 
 def digest(field, value):
@@ -170,9 +170,10 @@ def _no_folder(file):
 
 
 def is_pickle(file) -> bool:
-    "Whether a file begins as what `torch.save` and pickle write."
-    with open(file, 'rb') as f: begin = f.read(4)
-    return begin.startswith(b'PK\3\4') or bool(re.match(rb'\x80[\2-\x05]', begin))
+    """Whether a file begins as what `torch.save` and pickle write. One of safetensors, which
+    has a length there, may begin like that; what follows the length is a brace."""
+    with open(file, 'rb') as f: begin = f.read(9)
+    return begin[8:] not in b'{' and bool(re.match(rb'PK\x03\x04|\x80[\x02-\x05]', begin))
 
 
 def digest_of(file: Path) -> str:

@@ -99,7 +99,9 @@ def _data(about):
 
 def _measured(about):
     found = about.measured
-    if not found: return ["Nothing was measured: the learner had no validation pictures."]
+    if not found:
+        yield "Nothing was measured: the learner had no validation pictures."
+        return
     report = found.get('report', 'all')
     half = '' if report == 'all' else f" (the half “{report}”)"
     yield (f"On {found['n']:,} validation pictures{half}, one view of each, in float32. "

@@ -1,4 +1,6 @@
 """A page in a browser: drop a photograph, see probabilities."""
+from importlib.util import find_spec
+
 from ..core.docs import document
 from .classifier import Classifier
 
@@ -9,9 +11,9 @@ def page(
     model: Classifier,
 ):  # of gradio: `launch` shows it
     "Raises `ModuleNotFoundError` that says what to install."
-    try: import gradio
-    except ImportError: raise ModuleNotFoundError(
-        "the page needs gradio: pip install 'sotatrain[demo]'") from None
+    if not find_spec('gradio'): raise ModuleNotFoundError(
+        "the page needs gradio: pip install 'sotatrain[demo]'")
+    import gradio
     return gradio.Interface(
         lambda file: answer(model, file, gradio.Error),
         gradio.Image(type='filepath', label='a picture'),

@@ -89,7 +89,8 @@ class Evaluation:
         "For a JSON file."
         return dict(
             n=len(self), right=self.right, accuracy=rounded(self.accuracy),
-            calibration_error=rounded(self.calibration_error), log_loss=round(float(self.log_loss), 6),
+            calibration_error=rounded(self.calibration_error),
+            log_loss=round(float(self.log_loss), 6),
             by_class={name: rounded(values) for name, values in self.by_class.items()},
             confusion=self.confusion.tolist())
 

@@ -76,16 +76,20 @@ def save_model(
 
 
 def _write(learn, dl, folder, about, run):
-    state = {name: value.detach().cpu().contiguous().clone()  # networks may share tensors
-             for name, value in learn.model.state_dict().items()}
-    save_file(state, folder/WEIGHTS, {'format': 'pt'})
+    _save_weights(learn, folder/WEIGHTS)
     about = About(**about, weights=digest_of(folder/WEIGHTS))
-    model = Classifier(_network(about, folder/WEIGHTS), about)
+    model = Classifier(_network(about, folder/WEIGHTS, 'the learner'), about)
     _check_same(learn, model)
     model.about = about = replace(about, measured=_measured(model, dl, run))
     write_whole(folder/FACTS, about.to_json())
     write_whole(folder/CARD, card(about))
     return model
+
+
+def _save_weights(learn, file):
+    state = {name: value.detach().cpu().contiguous().clone()  # networks may share tensors
+             for name, value in learn.model.state_dict().items()}
+    save_file(state, file, {'format': 'pt'})
 
 
 def saver(
@@ -103,10 +107,7 @@ def saver(
     def save(learn, run):
         try: save_model(learn, folder, run=run, license=license)
         except Exception as error:
-            def write(file): save_file(
-                {k: v.cpu().contiguous().clone() for k, v in learn.model.state_dict().items()},
-                file)
-            kept = keep(f'{folder.name}.safetensors', write)
+            kept = keep(f'{folder.name}.safetensors', lambda file: _save_weights(learn, file))
             where = f'its weights are kept as {kept}' if kept else 'its weights are lost'
             raise OSError(f"{run}; but {folder} could not be written ({reason(error)}); {where}"
                           ) from error
@@ -200,7 +201,7 @@ def _check_same(learn, model):
     worst = [*samples][difference.argmax()]
     raise ValueError(
         f"the model's probabilities differ from the learner's by {difference.max():.2g} for a "
-        f"picture of mode {worst}: a folder knows of Normalize and of a network's arguments, so "
+        f"picture of mode {worst}: a folder knows of Normalize and of a network's arguments; "
         f"look for other transforms ({learn.dls.valid.after_batch}), or use learn.export")
 
 
@@ -245,59 +246,58 @@ def load_model(
     return Classifier(network.to(memory_format=torch.channels_last), about).to(device)
 
 
-def _network(about, file):
+def _network(about, file, called=None):
+    "The network with the weights of a file, which errors call `called`."
+    called = called or file
     shapes = _shapes(file)
     if digest_of(file) != about.weights: raise ValueError(
-        f"{file} was changed or damaged since it was written: get the folder again")
-    _check_fit(about, shapes, file)
-    network = _made(about, file)
+        f"{called} was changed or damaged since it was written: get the folder again")
+    _check_fit(about, shapes, called)
+    network = _made(about, called)
     network.load_state_dict(load_file(file))
     return network
 
 
 def _shapes(file):
-    "What a file of weights has: shapes and types by name; no values are read."
-    if is_pickle(file): raise ValueError(
-        f"{file} is a pickle, and whoever wrote it can make it run any program: it is not read. "
-        "Get the folder again")
+    "The shapes in a file of weights, by name; no values are read."
     try:
         with safe_open(file, 'pt') as f:
-            slices = {name: f.get_slice(name) for name in f.keys()}
-            return {name: (tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
-    except SafetensorError as error: raise ValueError(
-        f"{file} is no file of safetensors, or a part of one is missing ({reason(error)}): get "
-        "the folder again") from None
+            return {name: tuple(f.get_slice(name).get_shape()) for name in f.keys()}
+    except SafetensorError as error:
+        kind = ("is a pickle, and whoever wrote it can make it run any program: it is not read"
+                if is_pickle(file) else
+                f"is no file of safetensors, or a part of one is missing ({reason(error)})")
+    raise ValueError(f"{file} {kind}; get the folder again")
 
 
-def _check_fit(about, shapes, file):
+def _check_fit(about, shapes, called):
     "Compare with the network that is named, without making room for its weights."
     try:
-        with torch.device('meta'): made = _made(about, file)
-    except (RuntimeError, NotImplementedError): made = _made(about, file)  # it needs numbers
+        with torch.device('meta'): made = _made(about, called)
+    except (RuntimeError, NotImplementedError): made = _made(about, called)  # it needs numbers
     expected = {name: tuple(value.shape) for name, value in made.state_dict().items()}
-    what = f"{file} does not fit {_called(about.arch)} with {len(about.classes)} classes"
-    for name in [*expected.keys() - shapes.keys(), *shapes.keys() - expected.keys()]:
-        has, lacks = (file, 'the network') if name in shapes else ('the network', file)
-        raise ValueError(f"{what}: {has} has {name}, and {lacks} has not; name another arch")
+    what = f"{called} does not fit {_described(about.arch)} with {len(about.classes)} classes"
+    for name in sorted(expected.keys() ^ shapes.keys()):
+        which = 'is missing' if name in expected else 'belongs to another network'
+        raise ValueError(f"{what}: {name} {which}; name another arch")
     for name, shape in expected.items():
-        if shapes[name][0] != shape: raise ValueError(
-            f"{what}: {name} is {shapes[name][0]} there, and should be {shape}; name another "
-            "arch")
+        if shapes[name] != shape: raise ValueError(
+            f"{what}: {name} is {shapes[name]}, and should be {shape}; name another arch")
 
 
-def _called(arch):
+def _described(arch):
     (name, arguments), = named_network(arch).items()
     return f'{name} with {arguments}' if arguments else name
 
 
-def _made(about, file):
+def _made(about, called):
     "An untrained network. Raises `ValueError` if no library has it, or not with these."
     try:
         with seeded(0):
             arch = names.make('arch', named_network(about.arch))
             return make_model(arch, len(about.classes))
     except (ValueError, TypeError, AssertionError) as error: raise ValueError(
-        f"{file}: its network cannot be made ({reason(error)}); one of your own has to be "
+        f"{called}: its network cannot be made ({reason(error)}); one of your own has to be "
         "registered first") from error
 
 

@@ -12,7 +12,7 @@ EXAMPLES = """
   sotatrain predict birds ~/photos --csv > what.csv
   sotatrain evaluate birds ~/birds --plot confusion.png
   sotatrain export birds --onnx                    a graph for other programs
-  sotatrain demo birds                             a page: drop a photograph, see probabilities"""
+  sotatrain demo birds                             a page: drop a picture, see probabilities"""
 
 
 # What may be asked for
@@ -21,11 +21,11 @@ def add_commands(commands, command):
     "Each by `command`, which makes one of a name, a function and its help."
     _add_predict(command(commands, 'predict', predict, 'say what pictures show'))
     _add_evaluate(command(
-        commands, 'evaluate', evaluate, 'score a model on a folder with a folder for each class'))
+        commands, 'evaluate', evaluate, 'score a model on pictures in a folder for each class'))
     _add_export(command(
         commands, 'export', export, 'write a model in forms that other programs read'))
     _add_demo(command(
-        commands, 'demo', demo, 'open a page: drop a photograph, see probabilities'))
+        commands, 'demo', demo, 'open a page: drop a picture, see probabilities'))
 
 
 def add_model_options(train):
@@ -87,8 +87,9 @@ def _model(command):
 
 
 def _how(command):
-    command.add_argument('--tta', action='store_true',
-                         help='merge the answers to several views, as the recipe says, or with mirror images')
+    command.add_argument(
+        '--tta', action='store_true',
+        help="merge the answers to several views: those of the recipe's tta, or mirror images")
     command.add_argument('--bs', type=int, default=64, metavar='N',
                          help='pictures at a time (default: 64)')
 
@@ -147,9 +148,11 @@ def _line(source, best):
 def _table(top):
     out = csv.writer(sys.stdout, lineterminator='\n')
     numbers = ['', *(f'_{place}' for place in range(2, top + 1))]
-    out.writerow(['file', *itertools.chain(*([f'class{n}', f'probability{n}'] for n in numbers))])
+    heads = ([f'class{n}', f'probability{n}'] for n in numbers)
+    out.writerow(['file', *itertools.chain(*heads)])
     def write(source, best):
-        out.writerow([source, *itertools.chain(*([name, f'{p:.6f}'] for name, p in best))])
+        pairs = ([name, f'{p:.6f}'] for name, p in best)
+        out.writerow([source, *itertools.chain(*pairs)])
     return write
 
 
