@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from ..core.cache import keep, new_folder, write_whole
-from ..core.checks import as_path
+from ..core.checks import as_path, optional
 from ..core.content import data_identity
 from ..core.docs import document
 from ..core.machine import check_device, conditions
@@ -29,8 +29,10 @@ from .about import (
     About,
     digest_of,
     is_pickle,
+    licence,
     named_network,
     read_about,
+    safe_network,
 )
 from .card import card
 from .classifier import Classifier
@@ -102,7 +104,8 @@ def saver(
 
     Raises `ValueError` and `OSError`."""
     folder = check_model_folder(folder)
-    _without_loading(recipe.arch)
+    safe_network('arch', _without_loading(recipe.arch))
+    optional(licence)('license', license)
     if recipe.loader != 'presized': raise ValueError(_OTHER_LOADER)
     def save(learn, run):
         try: save_model(learn, folder, run=run, license=license)

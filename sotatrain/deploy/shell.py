@@ -184,11 +184,15 @@ class _Count:
 
 # evaluate
 
+DRAWN = '.png', '.svg', '.pdf'
+
+
 def evaluate(args):
     "Exit status 1 if a picture could not be read."
     from ..core.cache import check_writable
-    from ..core.checks import whole
+    from ..core.checks import choice, whole
     whole('--bs', args.bs)
+    if args.plot: choice(f'--plot {args.plot}, its ending', args.plot.suffix, DRAWN)
     if args.plot: check_writable(args.plot)
     model = _load(args)
     from . import evaluation
@@ -212,7 +216,7 @@ def _plot(found, file):
     FigureCanvasAgg(figure)
     found.plot(figure.subplots())
     with new_file(file) as draft:
-        figure.savefig(draft, format=file.suffix[1:] or 'png', dpi=150)
+        figure.savefig(draft, format=file.suffix[1:], dpi=150)
 
 
 # export and demo

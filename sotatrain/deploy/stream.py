@@ -47,10 +47,15 @@ def predictions(
 
 
 def _predicted(model, decoded, bs, views):
-    while batch := [*islice(decoded, bs)]:
-        answers = iter(_answers(model, batch, views))
-        for source, _, _, error in batch:
-            yield Prediction(source, None if error else next(answers), error)
+    while (yield from _one_batch(model, [*islice(decoded, bs)], views)) == bs: pass
+
+
+def _one_batch(model, batch, views):
+    "A function of its own: nothing of a batch is left when the next one is made."
+    answers = iter(_answers(model, batch, views))
+    for source, _, _, error in batch:
+        yield Prediction(source, None if error else next(answers), error)
+    return len(batch)
 
 
 @torch.inference_mode()

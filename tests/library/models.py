@@ -1,8 +1,6 @@
 """A trained model that nobody had to train: a tiny network with statistics of a batch."""
-import pytest
 import torch
 
-from sotatrain.experiment.own import OWN
 from sotatrain.learner import make_learner
 from sotatrain.normalize import Normalize
 from sotatrain.presize import get_dls
@@ -21,7 +19,3 @@ def tiny_learner(path, after_batch='measured', **more):
         for _ in range(3): learn.model.train()(dls.one_batch()[0])
         learn.model[-1].weight.mul_(20)  # so that probabilities differ
     return learn
-
-
-@pytest.fixture
-def registered(monkeypatch): monkeypatch.setitem(OWN, NAME, Net)

@@ -24,35 +24,23 @@ from sotatrain.learner import make_learner
 from sotatrain.presize import centre_crop, get_dls
 from sotatrain.tta import tta
 from tests.library.fakes import SMALL
-from tests.library.models import NAME, registered, tiny_learner  # noqa: F401 a fixture
+from tests.library.models import NAME, tiny_learner
 from tests.networks import Net
 
 pytestmark = pytest.mark.usefixtures('own_cache', 'registered')
 NEAR = dict(atol=1e-5, rtol=0)
 
 
-@pytest.fixture(scope='module')
-def written(tiny, tmp_path_factory):
-    "A learner and the folder of its model. Not to be written to."
-    OWN[NAME] = Net
-    try:
-        learn = tiny_learner(tiny)
-        folder = tmp_path_factory.mktemp('models')/'tiny'
-        save_model(learn, folder, NAME)
-    finally: del OWN[NAME]
-    return learn, folder
-
+@pytest.fixture
+def learn(trained): return trained[0]
 
 @pytest.fixture
-def learn(written): return written[0]
+def model(trained): return load_model(trained[1])
 
 @pytest.fixture
-def model(written): return load_model(written[1])
-
-@pytest.fixture
-def folder(written, tmp_path):
+def folder(trained, tmp_path):
     "A copy, to be spoiled."
-    return shutil.copytree(written[1], tmp_path/'model')
+    return shutil.copytree(trained[1], tmp_path/'model')
 
 
 def files_of(pictures, folder):
@@ -178,11 +166,11 @@ def test_arguments_of_the_network_travel(tiny, tmp_path):
     assert not [*tmp_path.glob('*b*')]
 
 
-def test_loading_changes_no_random_numbers_of_others(written):
+def test_loading_changes_no_random_numbers_of_others(trained):
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
-    load_model(written[1])
+    load_model(trained[1])
     assert torch.rand(1) == expected
 
 
@@ -330,8 +318,8 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3))
 
 @given(st.sampled_from([field.name for field in fields(About)]), ANYTHING)
-def test_any_value_makes_a_description_or_an_error_that_names_its_field(written, name, value):
-    values = json.loads((written[1]/FACTS).read_text()) | {name: value}
+def test_any_value_makes_a_description_or_an_error_that_names_its_field(trained, name, value):
+    values = json.loads((trained[1]/FACTS).read_text()) | {name: value}
     try: assert getattr(_about(values), name) == value
     except (ValueError, TypeError) as error: assert name in str(error)
 
@@ -422,10 +410,10 @@ def test_a_graph_answers_as_the_model_does(model, tmp_path, form, learn):
     torch.testing.assert_close(found, learn.get_preds()[0], **NEAR)
 
 
-def test_a_graph_that_cannot_be_made_leaves_nothing(written, tmp_path, monkeypatch):
+def test_a_graph_that_cannot_be_made_leaves_nothing(trained, tmp_path, monkeypatch):
     class Loops(nn.Module):
         def forward(self, x): return x.flatten(1)[:, :10] * (1 if x.mean() > 0 else 2)
-    model = load_model(written[1])
+    model = load_model(trained[1])
     model.network = Loops()
     with pytest.raises(ValueError, match='torch cannot make a graph of tiny'):
         export_model(model, tmp_path/'a.pt2')
