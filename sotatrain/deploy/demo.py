@@ -18,7 +18,7 @@ def page(
         lambda file: answer(model, file, gradio.Error),
         gradio.Image(type='filepath', label='a picture'),
         gradio.Label(num_top_classes=5, label='probabilities'),
-        title=model.about.name, flagging_mode='never',
+        title=model.about.name, flagging_mode='never', analytics_enabled=False,
         description=f"One of {len(model.classes)} classes: {', '.join(model.classes)}.")
 
 

@@ -12,10 +12,9 @@ pytestmark = [
 
 
 @pytest.fixture
-def address(trained, monkeypatch):
+def address(trained):
     "A page that is served, for this machine only."
     pytest.importorskip('gradio')
-    monkeypatch.setenv('GRADIO_ANALYTICS_ENABLED', 'False')
     from sotatrain.deploy import load_model
     from sotatrain.deploy.demo import page
     shown = page(load_model(trained[1]))
@@ -49,8 +48,8 @@ def test_a_dropped_picture_shows_its_probabilities(address, browser, trained, ti
     submit = "[...document.querySelectorAll('button')].find(b => b.innerText == 'Submit')"
     wait_for(browser, "document.querySelector('img') != null")
     browser.ask(f'{submit}.click()')
-    p = trained[0].predict(picture)[2].max().item()
-    name = trained[0].dls.vocab[trained[0].predict(picture)[2].argmax()]
+    name, place, probabilities = trained[0].predict(picture)
+    p = probabilities[place]
     text = wait_for(browser, f"document.body.innerText.includes('{100 * p:.0f}%') && "
                              "document.body.innerText")
     assert name in text and 'probabilities' in text
