@@ -1,13 +1,13 @@
 """A network with the preparation of its pictures: numbers in, probabilities out."""
-from types import SimpleNamespace
-
 import torch
 from torch import Tensor, nn
 
 from ..core.docs import document
-from ..presize import Augment, Squares, resize_weights, square_windows
-from ..tta import VIEWS, Pictures, check_tta, merge_views
+from ..presize import Squares, resize_weights, square_windows
+from ..tta import Pictures, merge_views
 from .about import About
+from .stream import predictions
+from .views import Views
 
 __all__ = ['Classifier', 'Prepare']
 
@@ -75,13 +75,14 @@ class Classifier(nn.Module):
         return self.network(x).float().softmax(-1)
 
     @torch.inference_mode()
-    def merged(self, squares: Tensor, aspects: Tensor, tta: 'Views') -> Tensor:
+    def merged(self, squares: Tensor, aspects: Tensor, views: Views) -> Tensor:
         "The probabilities of several views, merged."
         plain = self.prepare.crop(squares, aspects)
         rows = torch.arange(len(squares), device=squares.device)
-        pictures = Pictures(Squares(squares, rows, aspects.cpu()), plain, tta.augment)
-        views = map(self.prepare.normalize, tta.of(pictures))
-        return merge_views(*_first_and_rest(map(self.answer, views)), tta.merge, tta.beta)
+        pictures = Pictures(Squares(squares, rows, aspects.cpu()), plain, views.augment)
+        crops = map(self.prepare.normalize, views.of(pictures))
+        plain, others = _first_and_rest(map(self.answer, crops))
+        return merge_views(plain, others, views.merge, views.beta)
 
     def predict(self,
         pictures,    # one picture, or several: paths, bytes, Pillow images, arrays, tensors
@@ -90,7 +91,6 @@ class Classifier(nn.Module):
     ) -> Tensor:     # n × classes, in the order of the pictures; rows sum to 1
         """Probabilities. Raises `ValueError` that names a file for the first picture that
         cannot be decoded; `predictions` goes on without it."""
-        from .stream import predictions  # here: that module takes classifiers
         if not _are_several(pictures): pictures = [pictures]
         found = []
         for each in predictions(self, pictures, bs, tta):
@@ -109,24 +109,6 @@ def _are_several(pictures):
 def _first_and_rest(items):
     items = iter(items)
     return next(items), items
-
-
-class Views(SimpleNamespace):
-    "What test-time augmentation needs; its random numbers go on from batch to batch."
-    def __init__(self, augment, n=4, views='random', merge='mean', beta=.25, seed=0):
-        check_tta(n, views, merge, beta, seed)
-        super().__init__(augment=augment, n=n, views=VIEWS[views], merge=merge, beta=beta,
-                         generator=torch.Generator().manual_seed(seed))
-
-    @classmethod
-    def for_model(cls, about, tta):
-        "`tta` as `Classifier.predict` takes it; None if there is one view."
-        if tta is False or tta is None: return None
-        return cls(Augment(**about.augment), **(about.tta if tta is True else tta))
-
-    def of(self, pictures):
-        yield pictures.plain
-        if self.n: yield from self.views(pictures, self.n, self.generator)
 
 
 document(__name__)

@@ -14,7 +14,7 @@ from ..core.docs import document
 from ..core.pictures import has_picture_name
 from ..core.threads import ahead_in_threads
 from ..presize import load_square
-from .classifier import Classifier, Views
+from .views import Views
 
 __all__ = ['Prediction', 'picture_files', 'predictions']
 
@@ -27,7 +27,7 @@ class Prediction(NamedTuple):
 
 
 def predictions(
-    model: Classifier,
+    model,                # a `Classifier`
     sources: Iterable,    # paths, bytes, Pillow images, arrays, tensors: as many as you like
     bs: int = 64,         # pictures at a time
     tta=False,            # see `Classifier.predict`

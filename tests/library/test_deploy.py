@@ -85,6 +85,13 @@ def test_several_views_are_merged_as_tta_does(learn, model, options):
                                **NEAR)
 
 
+@pytest.mark.parametrize('options,says', [
+    (dict(merg='max'), "tta: there is no 'merg'; did you mean 'merge'"),
+    (dict(views='many'), "views='many'"), (dict(n=-1), 'n=-1')])
+def test_views_that_are_none_are_refused(model, options, says):
+    with pytest.raises((ValueError, TypeError), match=says): model.predict([], options)
+
+
 def test_any_picture_and_any_way_in_gives_the_same(model):
     pixels = np.asarray(sample_pictures()['RGB'])
     first = model.predict(pixels)
