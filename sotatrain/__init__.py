@@ -12,6 +12,8 @@ Modules:
 - `sotatrain.core.stage`: A stage of a training run: epochs with pictures of one size.
 - `sotatrain.core.store`: A folder with one array of decoded pictures, and facts about them.
 - `sotatrain.data`: Choose data on which an experiment takes two minutes, look at it, give every picture one size without spoiling it, and keep some back that the model never trains on.
+- `sotatrain.deploy.about`: What one has to know of a model beside its weights: one JSON file, read without PyTorch.
+- `sotatrain.deploy.forms`: A model in forms that need neither this library nor Python: `torch.export` and ONNX.
 - `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
 - `sotatrain.experiment.recipe`: A recipe: all that decides how a run goes but its seed, easy to store and to compare.
 - `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's stem>-seed<n>.json`.

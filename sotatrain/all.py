@@ -2,7 +2,10 @@
 
 Five names are fastai's too, and mean ours from then on: `CutMix`, `MixUp`, `Normalize`,
 `LabelSmoothingCrossEntropy`, `one_hot`. If fastai's import is the later one, they silently mean
-fastai's again. Where the order is not certain: import sotatrain.all as st, and st.MixUp."""
+fastai's again. Where the order is not certain: import sotatrain.all as st, and st.MixUp.
+
+Trained models as data are in `sotatrain.deploy`, for fastai has a `save_model` and a
+`load_model` of its own."""
 from . import settings
 from .data import *
 from .doodlenette import CLASSES, doodlenette

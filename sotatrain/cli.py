@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import __version__
+from .deploy import shell
 
 DESCRIPTION = """Train image classifiers from scratch, and find out whether a change helps.
 
@@ -26,13 +27,15 @@ EXAMPLES = """examples:
   sotatrain compare base.json fast.json --seeds 3 --name rates
   sotatrain show rates                             what it gave; `sotatrain show` lists all
   sotatrain leaderboard                            what the recipes with a name reached
-  sotatrain cache                                  decoded pictures that are kept on disk
+  sotatrain cache                                  decoded pictures that are kept on disk"""
+MODELS = f"""models:{shell.EXAMPLES}
 
 The environment variable SOTATRAIN_DEBUG=1 shows where an error comes from."""
 
 
 def main(argv=None):
     args = _arguments(argv)
+    _quiet()
     try:
         status = args.run(args)
         sys.stdout.flush()  # here, where an error still becomes a sentence
@@ -46,7 +49,8 @@ def main(argv=None):
         sys.exit(f'sotatrain: {_sentence(error)}')
 
 
-EXPECTED = ValueError, TypeError, OSError  # of ours: they name the value and the way out
+# of ours: they name the value, or what is not installed, and the way out
+EXPECTED = ValueError, TypeError, OSError, ModuleNotFoundError
 
 
 def _sentence(error):
@@ -81,12 +85,14 @@ def _arguments(argv):
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog='sotatrain', description=DESCRIPTION, epilog=EXAMPLES,
+        prog='sotatrain', description=DESCRIPTION,
+        epilog=f'{EXAMPLES}\n\n{MODELS}',
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--version', action='version', version=f'sotatrain {__version__}')
     commands = parser.add_subparsers(title='commands', required=True, metavar='COMMAND')
     for add in (_add_train, _add_compare, _add_show, _add_recipe, _add_leaderboard, _add_cache):
         add(commands)
+    shell.add_commands(commands, _command)
     return parser
 
 
@@ -100,6 +106,7 @@ def _add_train(commands):
     command.add_argument(
         '--export', type=Path, metavar='FILE',
         help="write the trained learner there; fastai's load_learner reads it")
+    shell.add_model_options(command)
     _run_options(command)
 
 
@@ -194,9 +201,9 @@ def _train(args):
     whole('--seed', args.seed, least=0)
     if args.seeds is not None: return _train_several(args)
     recipe = _read(_words(args), args.profile)
-    _quiet()
     from .experiment import train
-    run = train(recipe, args.seed, export=args.export, **_options(args))
+    after = shell.saver(recipe, args)
+    run = train(recipe, args.seed, export=args.export, after=after, **_options(args))
     print(run)
     return int(run.failed)
 
@@ -204,10 +211,10 @@ def _train(args):
 def _train_several(args):
     from .core.checks import whole
     whole('--seeds', args.seeds)
-    if args.export: raise ValueError(
-        "--export writes one learner, and --seeds trains several: leave one of them out")
+    for option in '--export', '--model':
+        if getattr(args, option[2:]): raise ValueError(
+            f"{option} writes one learner, and --seeds trains several: leave one of them out")
     recipe = _read(_words(args), args.profile)
-    _quiet()
     from .experiment import compare
     comparison = compare([recipe], range(args.seed, args.seed + args.seeds), **_options(args))
     for run in comparison.runs: print(run)
@@ -223,7 +230,6 @@ def _leaderboard(args):
     from .experiment.named import sota
     recipes = [sota(name) for name in args.names]
     if recipes:
-        _quiet()
         from .experiment import compare
         options = _options(args)
         for recipe in recipes:
@@ -234,7 +240,6 @@ def _leaderboard(args):
 def _compare(args):
     recipes = [_read([word], args.profile) for word in args.recipes]
     _check_names(args.recipes, [recipe.name for recipe in recipes])
-    _quiet()
     from .experiment import compare
     comparison = compare(
         recipes, range(args.seeds), args.name, folder=args.results, **_options(args))

@@ -38,3 +38,29 @@ def tiny_network(monkeypatch):
     monkeypatch.setattr(
         training, 'make_learner',
         lambda dls, arch, *args, **kwargs: make(dls, Net, *args, **kwargs))
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    "The network of `trained`, by the name that its folder has."
+    from sotatrain.experiment.own import OWN
+    from tests.library.models import NAME
+    from tests.networks import Net
+    monkeypatch.setitem(OWN, NAME, Net)
+
+
+@pytest.fixture(scope='session')
+def trained(tiny, tmp_path_factory):
+    """A learner, and the folder of its model, which needs `registered` to be loaded. Not to be
+    changed."""
+    from sotatrain.deploy import save_model
+    from sotatrain.experiment.own import OWN
+    from tests.library.models import NAME, tiny_learner
+    from tests.networks import Net
+    folder = tmp_path_factory.mktemp('models')/'tiny'
+    OWN[NAME] = Net
+    try:
+        learn = tiny_learner(tiny)
+        save_model(learn, folder, NAME)
+    finally: del OWN[NAME]
+    return learn, folder

@@ -17,7 +17,7 @@ try:
 except ImportError: fcntl = None  # Windows
 
 __all__ = [
-    'DiskFull', 'cache_folder', 'check_writable', 'is_full', 'megabytes', 'new_file',
+    'DiskFull', 'cache_folder', 'check_writable', 'is_full', 'keep', 'megabytes', 'new_file',
     'new_folder', 'remove_drafts', 'remove_folder', 'reserve', 'write_or_keep', 'write_whole']
 
 
@@ -163,14 +163,17 @@ def write_or_keep(
     try:
         with new_file(file) as draft: write(draft)
     except Exception as error:
-        kept = _keep(file.name, spare or write)
+        kept = keep(file.name, spare or write)
         where = f'what was computed is kept as {kept}' if kept else 'nor anywhere else'
         raise OSError(f"{file} could not be written ({reason(error)}); {where}") from error
     return file
 
 
-def _keep(name, write):
-    "Write a result where that is possible: the file, or `None`."
+def keep(
+    name: str,  # what the file's name ends with
+    write,      # a function that writes it into the file that it gets
+) -> Path:      # the file, or `None`
+    "Write a result where that is possible: in the cache, or where temporary files are."
     for folder in (cache_folder()/'kept', Path(tempfile.gettempdir())):
         file = folder/f'{uuid.uuid4().hex[:8]}-{name[-40:]}'
         with contextlib.suppress(Exception):

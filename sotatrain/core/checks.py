@@ -187,19 +187,26 @@ def tensors(kinds='floats', low=None, **named):
     """Tensors whose shapes belong together: of each name a pair (tensor, shape), as
     `half=(half, ('n', 2))`. What one shape calls `n` is `n` in all that follow.
 
-    Values must be finite, and not below `low`. They are looked at on the processor only: a GPU
-    would have to be waited for."""
+    Values must be finite, and not below `low`, where `has_values` says that they may be looked
+    at."""
     sizes = {}
     for name, (value, shape) in named.items():
-        here = getattr(getattr(value, 'device', None), 'type', '') == 'cpu'
-        limits = dict(low=low, finite=True) if here else {}
+        limits = dict(low=low, finite=True) if has_values(value) else {}
         tensor(name, value, tuple(sizes.get(n, n) for n in shape), kinds, **limits)
         sizes.update((n, size) for n, size in zip(shape, value.shape) if isinstance(n, str))
 
 
+def has_values(value) -> bool:
+    """Whether the values of a tensor may be looked at. A GPU would have to be waited for, and
+    while `torch.export` or `torch.compile` follows a function, there are none."""
+    if getattr(getattr(value, 'device', None), 'type', '') != 'cpu': return False
+    import torch
+    return not torch.compiler.is_compiling()
+
+
 def places(name, value, n):
-    "A tensor of places among `n` things; a GPU would have to be waited for, and is not asked."
-    if value.device.type != 'cpu' or not value.numel(): return
+    "A tensor of places among `n` things, where `has_values`."
+    if not has_values(value) or not value.numel(): return
     low, high = value.min().item(), value.max().item()
     if low < 0 or high >= n: raise ValueError(
         f"{name} goes from {low} to {high}: places are from 0 to {n - 1}")

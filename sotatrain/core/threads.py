@@ -1,9 +1,10 @@
 """One function, many items, all of the machine's cores; and a bar, if someone looks."""
 import os
 import sys
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ['behind_bar', 'in_threads', 'shows_bars']
+__all__ = ['ahead_in_threads', 'behind_bar', 'in_threads', 'shows_bars']
 
 
 def shows_bars() -> bool:
@@ -40,3 +41,22 @@ def in_threads(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def ahead_in_threads(
+    function,
+    items,                # any iterable, endless ones too: it is read as far as is needed
+    ahead: int = 64,      # results at most that are made, or being made, and not yet taken
+    workers: int = None,  # threads; one for each core if not given
+):
+    """Yields `function` of each item, in order, and works on the next ones meanwhile.
+
+    An error of `function`, or of `items`, is raised when its turn comes. If nobody takes any
+    more, what has not begun never does."""
+    pool, waiting = ThreadPoolExecutor(workers or os.cpu_count()), deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= ahead: yield waiting.popleft().result()
+        while waiting: yield waiting.popleft().result()
+    finally: pool.shutdown(cancel_futures=True)

@@ -99,6 +99,7 @@ def train(
     progress: bool = True,  # show a bar; where the output is no screen, a line an epoch
     export: Path = None,    # file for the trained learner; `load_learner` reads it
     on_error: str = 'raise',  # see `get_dls`
+    after=None,             # called with the trained learner and the run, unless it failed
 ) -> Run:
     """One run. A loss that diverges, and predictions that are not finite, make a failed `Run`;
     whatever else goes wrong is raised.
@@ -110,6 +111,7 @@ def train(
     trained = _train_alone(recipe, seed, data, device, progress, on_error)
     run = trained.run(_with_data(recipe, data))
     if export and not run.failed: _export(trained.learn, export, run)
+    if after and not run.failed: after(trained.learn, run)
     return run
 
 
