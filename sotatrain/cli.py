@@ -206,11 +206,10 @@ def _train(args):
     if args.seeds is not None: return _train_several(args)
     if args.resume and not args.out: raise ValueError(
         "--resume goes with --out: name the folder of the run")
-    recipe = _read(_words(args), args.profile)
+    recipe, options = _read(_words(args), args.profile), _options(args)
     _quiet()
     from .experiment import train
-    run = train(
-        recipe, args.seed, export=args.export, resume=args.resume, **_options(args))
+    run = train(recipe, args.seed, export=args.export, resume=args.resume, **options)
     print(run)
     return int(run.failed)
 
