@@ -217,6 +217,7 @@ class RunFolder:
 
     def keep_best(self):
         "The last checkpoint is the best one, too; where disks can, without a second copy."
+        if not self.last.exists(): return  # the run went on from the best one
         with new_file(self.best) as draft:
             try: os.link(self.last, draft)
             except OSError: shutil.copyfile(self.last, draft)

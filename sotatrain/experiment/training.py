@@ -82,7 +82,8 @@ def _data(recipe, path, seed, device, on_error='raise'):
 
     def make(size, bs):
         if recipe.loader == 'datablock':
-            return datablock_dls(path, size, bs, presize=recipe.presize, device=device)
+            return datablock_dls(
+                path, size, bs, presize=recipe.presize, device=device_for(device))
         return get_dls(
             size, bs, path, presize=recipe.presize, tfms=Augment(**recipe.augment),
             device=device, seed=seed, after_batch=batch_tfms or None, labels=labels,
