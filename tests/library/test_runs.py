@@ -190,7 +190,7 @@ def test_these_recipes_have_all_callbacks_of_the_book():
 
 
 def test_a_loader_with_processes_of_its_own_goes_on_at_the_ends_of_epochs(tmp_path):
-    recipe = Recipe(**ONE | dict(loader='datablock', tta=None, epochs=3))
+    recipe = Recipe(**ONE | dict(loader='datablock', tta=None))
     whole = go(recipe, tmp_path/'whole')
     epoch = 4 + 2  # batches of training and of validation
     with pytest.raises(Interrupted): go(recipe, tmp_path/'run', epoch + 3)
@@ -470,7 +470,7 @@ def wait_for(process, condition):
 def test_kill_9_and_sigterm_of_a_real_process_and_on_from_the_shell(tmp_path, monkeypatch):
     monkeypatch.setattr(training, '_conditions', CONDITIONS)  # it draws random numbers
     recipe = Recipe(**RECIPES['mixed'].to_dict() | {
-        'stages': [dict(size=16, epochs=10, bs=5, lr=.02)]})
+        'stages': [dict(size=16, epochs=8, bs=5, lr=.02)]})
     file, place, log = tmp_path/'mixed.json', tmp_path/'run', tmp_path/'run'/'log.csv'
     file.write_text(recipe.to_json())
 
