@@ -203,9 +203,9 @@ def _run_options(command):
 def _train(args):
     from .core.checks import whole
     whole('--seed', args.seed, least=0)
-    if args.seeds is not None: return _train_several(args)
     if args.resume and not args.out: raise ValueError(
         "--resume goes with --out: name the folder of the run")
+    if args.seeds is not None: return _train_several(args)
     recipe, options = _read(_words(args), args.profile), _options(args)
     _quiet()
     from .experiment import train
@@ -219,10 +219,14 @@ def _train_several(args):
     whole('--seeds', args.seeds)
     if args.export: raise ValueError(
         "--export writes one learner, and --seeds trains several: leave one of them out")
-    recipe = _read(_words(args), args.profile)
+    recipe, options = _read(_words(args), args.profile), _options(args)
+    seeds = range(args.seed, args.seed + args.seeds)
     _quiet()
-    from .experiment import compare
-    comparison = compare([recipe], range(args.seed, args.seed + args.seeds), **_options(args))
+    from .experiment import Comparison, compare, train
+    if args.out: comparison = Comparison([  # a folder for each seed, which stays
+        train(recipe, seed, resume=args.resume, **options | {'out': args.out/f'seed{seed}'})
+        for seed in seeds])
+    else: comparison = compare([recipe], seeds, **options)
     for run in comparison.runs: print(run)
     print(comparison)
     return int(any(run.failed for run in comparison.runs))

@@ -39,8 +39,8 @@ class Watch(Callback):
     def state_dict(self): return plain_items(vars(self), leave=('learn',)) | {'now': self.now()}
 
     def load_state_dict(self, values):
-        self.zero = perf_counter() - values.pop('now')
-        vars(self).update({name: value for name, value in values.items() if name != 'zero'})
+        vars(self).update(values)
+        self.zero = perf_counter() - vars(self).pop('now')
 
     def before_fit(self):
         self.start = self.now()

@@ -95,7 +95,7 @@ class Checkpoints(Callback):
 
     def __init__(self, folder, watch, bar):
         self.folder, self.watch, self.bar = folder, watch, bar
-        self.fits, self.rows, self.best = -1, [], -math.inf
+        self.fits, self.rows, self.best, self.saved = -1, [], -math.inf, None
 
     def before_fit(self): self.fits += 1
     def before_train(self): self.shuffled = self.dls.train.rng.getstate()
@@ -106,7 +106,8 @@ class Checkpoints(Callback):
         if self.training and wanted: self.save()
         if asked: raise Interrupted(
             f"{asked[0]} in epoch {len(self.rows) + 1}: the checkpoint is in "
-            f"{self.folder.path}; the same with resume=True (--resume in the shell) goes on")
+            f"{self.folder.path}; resume=True (--resume in the shell) goes on with it, and a "
+            "comparison does so when it is asked for again")
 
     def save(self):
         self.saved = self.fits, self.epoch
@@ -152,21 +153,20 @@ class RunFolder:
 
     def open(self, resume):
         "Raises `ValueError` for a folder of another run, and for an unfinished one."
-        for draft in self.path.glob('.*.draft'): draft.unlink()  # of a process that was killed
         recipe = self.path/'recipe.json'
         if recipe.exists(): self._check(recipe)
-        elif self._others(): raise ValueError(
-            f"{self.path} holds {self._others()[0]}, and no run: name a new folder")
+        for draft in self.path.glob('.*.draft'): draft.unlink()  # of a process that was killed
         if (self.path/'run.json').exists(): self.finished = store.read(self.path/'run.json')
         if recipe.exists() and not resume and not self.finished: raise ValueError(
             f"{self.path} holds this run, unfinished: resume=True (--resume in the shell) goes "
             "on with it; to begin again, remove the folder or name another one")
         if not recipe.exists(): store.write_head(self.head, recipe)
-        file = next((file for file in (self.last, self.best) if file.exists()), None)
-        if file: self.checkpoint = read_checkpoint(file, self.about, self.device)
+        if not self.finished: self.checkpoint = self.read()
 
-    def _others(self):
-        return sorted(file.name for file in self.path.iterdir() if file.name != '.lock')
+    def read(self):
+        "Place and state of the last checkpoint, or of the best one; None without any."
+        file = next((file for file in (self.last, self.best) if file.exists()), None)
+        return read_checkpoint(file, self.about, self.device) if file else None
 
     def _check(self, file):
         head, there = self.head, store.read(file)
@@ -178,7 +178,7 @@ class RunFolder:
 
     def fit(self, learn, watch, fit, bar):
         "`fit(callbacks)` from the beginning, or from the checkpoint."
-        place, state = self.checkpoint or (None, None)
+        place, state = self.checkpoint or self.read() or (None, None)
         self.checkpoint = None  # it may be large
         if state and place is None: return _restore_finished(learn, state, watch)
         callback = Checkpoints(self, watch, bar)
@@ -239,6 +239,12 @@ class RunFolder:
     def remove(self): remove_folder(self.path)
 
 
+def _check_ours(path):
+    others = sorted(file.name for file in path.iterdir() if not file.name.startswith('.'))
+    if others and 'recipe.json' not in others: raise ValueError(
+        f"{path} holds {others[0]}, and no run: name a new folder")
+
+
 def _about(head, device):
     "What a checkpoint is of. Data are compared by their content, whatever their name."
     recipe = {name: value for name, value in head.recipe.to_dict().items() if name != 'data'}
@@ -278,6 +284,7 @@ def run_folder(
     try: path.mkdir(parents=True, exist_ok=True)
     except OSError as error: raise type(error)(
         f"{path} cannot be made ({reason(error)}): name another folder for the run") from None
+    _check_ours(path)
     with only_one(path/'.lock', str(path)):
         folder = RunFolder(path, head, every, device)
         folder.open(resume)

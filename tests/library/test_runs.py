@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sotatrain.cli import main as cli
+from sotatrain.core.bars import Bar
 from sotatrain.core.cache import DiskFull, only_one
 from sotatrain.core.checks import seconds
 from sotatrain.core.plain import NotPlain, from_plain, plain
 from sotatrain.core.resume import state_of
+from sotatrain.core.watch import Watch
 from sotatrain.experiment import (
     Recipe,
     compare,
@@ -299,6 +301,27 @@ def test_on_a_full_disk_the_old_checkpoint_stays(tmp_path, monkeypatch):
     assert not [*(tmp_path/'run').glob('.*.draft')]
 
 
+# --- times
+
+def test_the_time_between_an_interruption_and_its_resumption_does_not_count():
+    before, after = Watch(), Watch()
+    before.zero -= 100  # it has run for so many seconds
+    before.steps = 7
+    after.load_state_dict(before.state_dict())
+    assert after.now() == pytest.approx(100, abs=2) and after.steps == 7
+
+
+def test_the_time_left_is_of_the_batches_of_this_process(capsys):
+    bar = Bar(100)
+    bar.run('x', 5)
+    bar.skip(50, 2)
+    bar.start -= 10
+    for _ in range(10): bar.step()
+    assert bar.seconds_left() == pytest.approx(40, abs=2)
+    bar.epoch({})
+    assert capsys.readouterr().out.startswith('x: epoch 3 of 5')
+
+
 # --- the folder
 
 @pytest.fixture
@@ -385,6 +408,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     (tmp_path/'thesis.tex').write_text('')
     with pytest.raises(ValueError, match='holds thesis.tex, and no run: name a new folder'):
         train(RECIPES['flipped'], **options(tmp_path))
+    assert [*tmp_path.iterdir()] == [tmp_path/'thesis.tex']
     with pytest.raises(OSError, match='cannot be made'):
         train(RECIPES['flipped'], **options(tmp_path/'thesis.tex'))
 
@@ -508,6 +532,20 @@ def test_ctrl_c_ends_a_run_after_the_batch_and_a_second_one_at_once(tmp_path, mo
     place, _ = read(tmp_path/'run'/'last.pt')
     assert place['batches'] == 2
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_several_seeds_have_a_folder_each(tmp_path, capsys, monkeypatch):
+    file, out = tmp_path/'flipped.json', tmp_path/'out'
+    file.write_text(RECIPES['flipped'].to_json())
+    words = ['train', str(file), '--seeds', '2', '--out', str(out), '--device', 'cpu']
+    assert not cli(words)
+    first = capsys.readouterr().out
+    assert sorted(place.name for place in out.iterdir()) == ['seed0', 'seed1']
+    monkeypatch.setattr(training, '_train', None)
+    assert not cli(words)
+    again = capsys.readouterr().out
+    assert again.count('not trained again') == 2
+    assert again.splitlines()[-1] == first.splitlines()[-1]
 
 
 @pytest.mark.parametrize('words, message', [
