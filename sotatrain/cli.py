@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   sotatrain train size=64 epochs=5                 one run on Doodlenette, the drawn data set
   sotatrain train --data ~/imagenette2 --profile gpu
   sotatrain train --data ~/birds epochs=80 cbs='{"MixUp": {}}' --export birds.pkl
+  sotatrain train --out runs/pets --resume         goes on where it was interrupted
   sotatrain recipe > base.json                     write a recipe, to edit it
   sotatrain recipe lr=0.01 > fast.json             another one, called `fast` after its file
   sotatrain train --recipe minutes-5 --data ~/imagenette2 --seeds 5
@@ -41,7 +42,8 @@ def main(argv=None):
         sys.stdout.flush()  # here, where an error still becomes a sentence
         return status
     except BrokenPipeError: return _end_quietly()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if str(stop): sys.exit(f'sotatrain: {stop}')
         kept = "; finished runs are kept, and the same command goes on"
         sys.exit(f"\nsotatrain: interrupted{kept if getattr(args, 'name', None) else ''}")
     except Exception as error:
@@ -107,6 +109,9 @@ def _add_train(commands):
         '--export', type=Path, metavar='FILE',
         help="write the trained learner there; fastai's load_learner reads it")
     shell.add_model_options(command)
+    command.add_argument(
+        '--resume', action='store_true',
+        help='go on with the run in --out, if there is one')
     _run_options(command)
 
 
@@ -192,6 +197,12 @@ def _run_options(command):
     command.add_argument(
         '--on-error', choices=['raise', 'skip'], default='raise',
         help='a picture that cannot be decoded: stop, or do without it (default: raise)')
+    command.add_argument(
+        '--out', type=Path, metavar='DIR',
+        help='keep recipe, log and checkpoints there, to go on after an interruption')
+    command.add_argument(
+        '--every', default='5m', metavar='TIME',
+        help='between checkpoints, as 90s or 1h; each epoch ends with one (default: 5m)')
 
 
 # What is done. Imports are inside the functions: fastai's take ten seconds.
@@ -199,11 +210,14 @@ def _run_options(command):
 def _train(args):
     from .core.checks import whole
     whole('--seed', args.seed, least=0)
+    if args.resume and not args.out: raise ValueError(
+        "--resume goes with --out: name the folder of the run")
     if args.seeds is not None: return _train_several(args)
-    recipe = _read(_words(args), args.profile)
+    recipe, options = _read(_words(args), args.profile), _options(args)
     from .experiment import train
     after = shell.saver(recipe, args)
-    run = train(recipe, args.seed, export=args.export, after=after, **_options(args))
+    run = train(recipe, args.seed, export=args.export, after=after, resume=args.resume,
+                **options)
     print(run)
     return int(run.failed)
 
@@ -214,9 +228,13 @@ def _train_several(args):
     for option in '--export', '--model':
         if getattr(args, option[2:]): raise ValueError(
             f"{option} writes one learner, and --seeds trains several: leave one of them out")
-    recipe = _read(_words(args), args.profile)
-    from .experiment import compare
-    comparison = compare([recipe], range(args.seed, args.seed + args.seeds), **_options(args))
+    recipe, options = _read(_words(args), args.profile), _options(args)
+    seeds = range(args.seed, args.seed + args.seeds)
+    from .experiment import Comparison, compare, train
+    if args.out: comparison = Comparison([  # a folder for each seed, which stays
+        train(recipe, seed, resume=args.resume, **options | {'out': args.out/f'seed{seed}'})
+        for seed in seeds])
+    else: comparison = compare([recipe], seeds, **options)
     for run in comparison.runs: print(run)
     print(comparison)
     return int(any(run.failed for run in comparison.runs))
@@ -248,10 +266,12 @@ def _compare(args):
 
 def _options(args):
     "What all runs are told beside their recipes."
-    from .core.checks import optional
+    from .core.checks import optional, seconds
     from .core.machine import check_device
     optional(check_device)('--device', args.device)
-    return dict(data=args.data, device=args.device, on_error=args.on_error)
+    seconds('--every', args.every)
+    return dict(data=args.data, device=args.device, on_error=args.on_error,
+                out=args.out, every=args.every)
 
 
 def _quiet():

@@ -16,7 +16,7 @@ class Bar:
     def __init__(self, total, show=True):
         self.total = total
         self.show = show and total > 0
-        self.done = self.epochs_done = 0
+        self.done = self.epochs_done = self.skipped = 0
         drawn = self.show and shows_bars()
         self.bar = progress_bar(range(total), leave=False) if drawn else None
         self.run()
@@ -27,6 +27,12 @@ class Bar:
         "Which run begins, and how many epochs it has."
         self.name, self.n_epochs, self.epochs_done = name, n_epochs, 0
         if self.bar: self.bar.comment = name
+
+    def skip(self, steps, epochs):
+        "Steps and epochs of a run that were over before: they say nothing about the time."
+        self.done += steps
+        self.skipped += steps
+        self.epochs_done += epochs
 
     def step(self):
         self.done += 1
@@ -43,10 +49,11 @@ class Bar:
         name = f'{self.name}: ' if self.name else ''
         return name + _joined(f'epoch {self.epochs_done}{of}', *_said(values), self.time_left())
 
-    def time_left(self):
+    def time_left(self): return f'{_duration(self.seconds_left())} left'
+
+    def seconds_left(self):
         passed = perf_counter() - self.start
-        left = passed / max(1, self.done) * max(0, self.total - self.done)
-        return f'{_duration(left)} left'
+        return passed / max(1, self.done - self.skipped) * max(0, self.total - self.done)
 
     def close(self):
         "For work that ended early; a full bar has gone by itself."

@@ -17,8 +17,9 @@ try:
 except ImportError: fcntl = None  # Windows
 
 __all__ = [
-    'DiskFull', 'cache_folder', 'check_writable', 'is_full', 'keep', 'megabytes', 'new_file',
-    'new_folder', 'remove_drafts', 'remove_folder', 'reserve', 'write_or_keep', 'write_whole']
+    'DiskFull', 'cache_folder', 'check_writable', 'explained', 'is_full', 'keep', 'megabytes',
+    'new_file', 'new_folder', 'only_one', 'remove_drafts', 'remove_folder', 'reserve',
+    'write_or_keep', 'write_whole']
 
 
 def cache_folder() -> Path:
@@ -39,7 +40,10 @@ class DiskFull(OSError):
     "There is no room: how much is needed, how much is free, and where."
     def __init__(self, text):
         super().__init__(text)
-        self.errno = errno.ENOSPC
+        self.text, self.errno = text, errno.ENOSPC
+
+    # fastai adds to an exception's arguments where it happened: they are not shown
+    def __str__(self): return self.text
 
 
 def is_full(error: Exception) -> bool:
@@ -54,7 +58,7 @@ def reserve(
     """Make a file with room for `size` bytes: what is written there later finds it.
 
     Raises `DiskFull` if there is no such room."""
-    with _explained(file.parent, size), open(file, 'wb') as out:
+    with explained(file.parent, size), open(file, 'wb') as out:
         if size > _free(file.parent): raise OSError(errno.ENOSPC, 'too little room')
         if size and hasattr(os, 'posix_fallocate'): _allocate(out, size)
 
@@ -66,7 +70,7 @@ def _allocate(out, size):
 
 
 @contextlib.contextmanager
-def _explained(folder, size=0):
+def explained(folder, size=0):
     "Says more of a full disk than the system does: `size` bytes are needed in `folder`."
     try: yield
     except DiskFull: raise
@@ -104,7 +108,7 @@ def new_file(
     left of the draft."""
     draft = _draft_of(file)
     try:
-        with _explained(file.parent): yield draft
+        with explained(file.parent): yield draft
         os.replace(draft, file)
     finally: draft.unlink(missing_ok=True)
 
@@ -195,7 +199,7 @@ def new_folder(
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_drafts(path.parent, path.name)
     with (
-        _explained(path.parent),
+        explained(path.parent),
         tempfile.TemporaryDirectory(prefix=_prefix(path.name), dir=path.parent,
                                     ignore_cleanup_errors=True) as draft,
         _held(Path(draft)/'lock'),
@@ -223,6 +227,29 @@ def _held(file):
     "Hold a lock, which goes with this process, however that may end."
     with open(file, 'w') as lock:
         if fcntl: fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def only_one(
+    file: Path,  # the lock: made if need be, and left there
+    what: str,   # that only one process may do at a time
+):
+    """Inside, this process has `what` for itself; the lock goes with it, however it may end.
+
+    Raises `BlockingIOError` that names the process that has it. Windows has no such lock."""
+    with open(file, 'a+', encoding='utf-8') as lock:
+        try:
+            if fcntl: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES): raise
+            lock.seek(0)
+            raise BlockingIOError(
+                f"{what} is in use by process {lock.read() or 'unknown'}: wait until that one "
+                "is over, or choose another one") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
 
 

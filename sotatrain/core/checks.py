@@ -90,6 +90,23 @@ def one_of(*choices):
     return lambda name, value: choice(name, value, choices)
 
 
+UNITS = dict(s=1, m=60, h=3600)
+
+
+def seconds(name, value):
+    """A time in seconds: a number, or text such as `'90s'`, `'5m'`, `'1h'`.
+
+    Raises `ValueError` or `TypeError` for what is none."""
+    if isinstance(value, str):
+        amount, unit = value[:-1], value[-1:]
+        if value.replace('.', '', 1).isdigit(): amount, unit = value, 's'
+        try: value = float(amount) * UNITS[unit]
+        except (ValueError, KeyError): raise ValueError(
+            f"{name}={value!r}: write a time as 90s, 5m or 1h") from None
+    number(name, value)
+    return float(value)
+
+
 # Rules beside the fields of a dataclass
 
 def ruled(default=dataclasses.MISSING, rule=None, factory=dataclasses.MISSING):

@@ -10,6 +10,7 @@ from fastai.vision.all import Callback, CancelValidException, noop
 
 from .checks import whole
 from .docs import document
+from .plain import plain_items
 
 __all__ = ['ValidateEvery', 'Watch']
 
@@ -27,17 +28,28 @@ class Watch(Callback):
         self.epoch_done = epoch_done
         self.stage = 0    # code that trains in stages counts them here
         self.epochs = []
-        self.seconds = self.train_seconds = self.images = self.peak = 0
+        self.seconds = self.train_seconds = self.images = self.peak = self.steps = 0
+        self.zero = perf_counter()
         self.seen = Counter()  # training pictures by their width, px
 
+    def now(self):
+        "Seconds of this run; those between an interruption and its resumption do not count."
+        return perf_counter() - self.zero
+
+    def state_dict(self): return plain_items(vars(self), leave=('learn',)) | {'now': self.now()}
+
+    def load_state_dict(self, values):
+        vars(self).update(values)
+        self.zero = perf_counter() - vars(self).pop('now')
+
     def before_fit(self):
-        self.start = perf_counter()
+        self.start = self.now()
         if self.on_gpu: torch.cuda.reset_peak_memory_stats(self.dls.device)
 
-    def before_epoch(self): self.epoch_start = perf_counter()
+    def before_epoch(self): self.epoch_start = self.now()
 
     def before_train(self):
-        self.train_start = perf_counter()
+        self.train_start = self.now()
         self.widths, self.epoch_images = [], 0
 
     def after_batch(self):
@@ -46,10 +58,11 @@ class Watch(Callback):
             self.widths.append(self.xb[0].shape[-1])
             self.seen[self.widths[-1]] += len(self.xb[0])
         self.peak = max(self.peak, self.memory())
+        self.steps += 1
         self.step()
 
     def after_train(self):
-        self.epoch_seconds = perf_counter() - self.train_start
+        self.epoch_seconds = self.now() - self.train_start
         self.images += self.epoch_images
         self.train_seconds += self.epoch_seconds
 
@@ -58,11 +71,11 @@ class Watch(Callback):
             stage=self.stage,
             size=round(sum(self.widths) / max(1, len(self.widths)), 1),
             **logged(self.recorder),
-            seconds=round(perf_counter() - self.epoch_start, 2),
+            seconds=round(self.now() - self.epoch_start, 2),
             images_per_second=round(self.epoch_images / self.epoch_seconds, 1)))
         self.epoch_done(self.epochs[-1])
 
-    def after_fit(self): self.seconds += perf_counter() - self.start
+    def after_fit(self): self.seconds += self.now() - self.start
 
     @property
     def on_gpu(self): return self.dls.device.type == 'cuda'

@@ -17,6 +17,8 @@ __all__ = ['Run', 'results_folder', 'experiments', 'load_runs']
 
 FORMAT = 2  # of a run's file; raise it when it changes. 1 had no content of the data
 
+HEAD = 'recipe', 'seed', 'data', 'conditions', 'epochs', 'sources'  # known before a run
+
 
 @dataclass(frozen=True)
 class Run:
@@ -168,6 +170,12 @@ def write(run: Run, file: Path):
     write_whole(file, in_lines({'format': FORMAT} | asdict(run)))
 
 
+def write_head(run: Run, file: Path):
+    "What a run is asked for, in the same format; of what came out, nothing."
+    values = {name: value for name, value in asdict(run).items() if name in HEAD}
+    write_whole(file, in_lines({'format': FORMAT} | values))
+
+
 def in_lines(values: dict) -> str:
     "JSON with a line for each value, and for each item of a value: an epoch is a line."
     rows = [f' {json.dumps(name)}: {_items(value)}' for name, value in values.items()]
@@ -203,17 +211,23 @@ def finished(
     file = file_of(recipe, seed, experiment, folder)
     if not file.exists(): return None
     run = read(file)
-    differences = run.recipe.differences(recipe)
-    differences.pop('data', None)  # what counts is below: the content, whatever its name
-    if run.recipe.name != recipe.name: differences['name'] = run.recipe.name, recipe.name
-    if _key(run.data) != _key(data): differences['data'] = _said(run.data), _said(data)
-    if run.sources != sources: differences['registered'] = run.sources, sources
-    if not differences: return run
-    listed = '; '.join(f'{field}: {there!r} there, {here!r} here'
-                       for field, (there, here) in differences.items())
+    others = differences(run, recipe, seed, data, sources)
+    if not others: return run
     raise ValueError(
-        f"{file} holds a run of another recipe with this name ({listed}): "
+        f"{file} holds a run of another recipe with this name ({others}): "
         "give the recipe or the experiment another name, or move the file away")
+
+
+def differences(run, recipe, seed, data, sources) -> str:
+    "How a run differs from what is asked for, in words; '' if it does not."
+    found = run.recipe.differences(recipe)
+    found.pop('data', None)  # what counts is below: the content, whatever its name
+    if run.recipe.name != recipe.name: found['name'] = run.recipe.name, recipe.name
+    if run.seed != seed: found['seed'] = run.seed, seed
+    if _key(run.data) != _key(data): found['data'] = _said(run.data), _said(data)
+    if run.sources != sources: found['registered'] = run.sources, sources
+    return '; '.join(f'{field}: {there!r} there, {here!r} here'
+                     for field, (there, here) in found.items())
 
 
 def _key(data): return {name: data.get(name) for name in KEY}

@@ -13,6 +13,7 @@ from ..core.cache import check_writable, write_or_keep
 from ..core.checks import as_path, optional, whole
 from ..core.content import data_identity
 from ..core.docs import document
+from ..core.loading import device_for
 from ..core.machine import check_device, conditions
 from ..core.split import HALVES, half_of
 from ..core.watch import Watch, finite_or_none
@@ -26,6 +27,7 @@ from . import names, store
 from .comparison import Comparison
 from .own import sources
 from .recipe import Recipe
+from .runs import run_folder
 from .store import Run
 from .weights import class_weights
 
@@ -80,7 +82,8 @@ def _data(recipe, path, seed, device, on_error='raise'):
 
     def make(size, bs):
         if recipe.loader == 'datablock':
-            return datablock_dls(path, size, bs, presize=recipe.presize, device=device)
+            return datablock_dls(
+                path, size, bs, presize=recipe.presize, device=device_for(device))
         return get_dls(
             size, bs, path, presize=recipe.presize, tfms=Augment(**recipe.augment),
             device=device, seed=seed, after_batch=batch_tfms or None, labels=labels,
@@ -99,17 +102,33 @@ def train(
     progress: bool = True,  # show a bar; where the output is no screen, a line an epoch
     export: Path = None,    # file for the trained learner; `load_learner` reads it
     on_error: str = 'raise',  # see `get_dls`
+    out: Path = None,       # folder of the run: recipe, log, checkpoints, and what came out
+    every='5m',             # between checkpoints: seconds, or text such as '90s', '5m', '1h'
+    resume: bool = False,   # go on with what `out` holds; without it, an unfinished run there
+                            # is refused
     after=None,             # called with the trained learner and the run, unless it failed
 ) -> Run:
     """One run. A loss that diverges, and predictions that are not finite, make a failed `Run`;
     whatever else goes wrong is raised.
 
+    With `out`, an interruption costs at most the time since the last checkpoint; there is one
+    at each epoch's end, too. A run that goes on ends with the same weights as one that was
+    never interrupted, on a processor bit for bit. A finished one is read, not trained again.
+
     Raises `ValueError`, before it trains, for a batch size above the number of training
-    pictures, and `OSError` if `export` cannot be written: before it trains if that can be known
-    then; later, what was trained is kept, and the error says where."""
+    pictures and for a folder of another run, `BlockingIOError` while another process uses it,
+    and `OSError` if `export` cannot be written: before it trains if that can be known then;
+    later, what was trained is kept, and the error says where."""
     if export: export = check_writable(export)
-    trained = _train_alone(recipe, seed, data, device, progress, on_error)
-    run = trained.run(_with_data(recipe, data))
+    path, facts = _ready(recipe, data, device, on_error)
+    head = _head(_with_data(recipe, data), seed, facts)
+    with run_folder(out, head, device_for(device), every, resume) as kept:
+        if kept and kept.finished and not (export or after):
+            if progress: print(f"{kept.path} holds this run, finished: it is not trained again")
+            return kept.finished
+        trained = _alone(recipe, seed, path, facts, device, progress, on_error, kept)
+        run = trained.run(_with_data(recipe, data))
+        if kept: kept.finish(run)
     if export and not run.failed: _export(trained.learn, export, run)
     if after and not run.failed: after(trained.learn, run)
     return run
@@ -125,7 +144,8 @@ def trained_learner(
 ) -> Learner:
     """A trained `Learner`, with the data of the last stage. Raises `Diverged` if its loss does,
     and `ValueError` for a batch size above the number of training pictures."""
-    trained = _train_alone(recipe, seed, data, device, progress, on_error)
+    path, facts = _ready(recipe, data, device, on_error)
+    trained = _alone(recipe, seed, path, facts, device, progress, on_error)
     if trained.error: raise Diverged(trained.error)
     return trained.learn
 
@@ -141,13 +161,23 @@ def _export(learn, file, run):
     except OSError as e: raise OSError(f"{run}; but {e}") from e
 
 
-def _train_alone(recipe, seed, data, device, progress, on_error):
+def _ready(recipe, data, device, on_error):
+    "The data's folder and facts, when all that can be known before a run is checked."
     _check_place(data, device)
     path = dataset(data or recipe.data, headers=on_error == 'raise')
     facts = data_facts(recipe, path, on_error)
     _check(recipe, facts)
+    return path, facts
+
+
+def _head(recipe, seed, facts):
+    "A `Run` of which nothing has come out yet."
+    return Run(recipe, seed, facts, {}, [], sources=_readable_sources(recipe))
+
+
+def _alone(recipe, seed, path, facts, device, progress, on_error, kept=None):
     bar = Bar(_steps(recipe, facts), progress)
-    try: return _train(recipe, seed, path, facts, device, bar, on_error)
+    try: return _train(recipe, seed, path, facts, device, bar, on_error, kept)
     finally: bar.close()
 
 
@@ -185,7 +215,7 @@ class _Trained:
         return Run(**about, **quality, **self.watch.totals(), tflop=tflop)
 
 
-def _train(recipe, seed, path, facts, device, bar, on_error='raise'):
+def _train(recipe, seed, path, facts, device, bar, on_error='raise', kept=None):
     bar.run(f'{recipe.name}, seed {seed}', sum(s.epochs for s in recipe.all_stages))
     with seeded(seed):
         data = _data(recipe, path, seed, device, on_error)
@@ -196,7 +226,8 @@ def _train(recipe, seed, path, facts, device, bar, on_error='raise'):
         about |= dict(sources=_readable_sources(recipe))
         trained = _Trained(learn, about, Watch(bar.step, bar.epoch))
         try:
-            with learn.no_bar(), learn.no_logging(): _fit(learn, recipe, data, trained.watch)
+            with learn.no_bar(), learn.no_logging():
+                _fit(learn, recipe, data, trained.watch, kept, bar)
             _check_finite(trained.watch.epochs)
         except Diverged as e: trained.error = str(e)
     return trained
@@ -222,9 +253,12 @@ def training_tflop(learn, seen: dict) -> float:
     return round(2e-12 * (network + optimizer), 3)
 
 
-def _fit(learn, recipe, data, watch):
+def _fit(learn, recipe, data, watch, kept=None, bar=None):
     made = iter(data)  # `fit_progressive` asks for them in the order of the stages
-    fit_progressive(learn, lambda size, bs: next(made), recipe.all_stages, watch=watch)
+    def fit(cbs=None): fit_progressive(
+        learn, lambda size, bs: next(made), recipe.all_stages, cbs=cbs, watch=watch)
+    if kept: kept.fit(learn, watch, fit, bar)
+    else: fit()
 
 
 def _readable_sources(recipe):
@@ -353,11 +387,14 @@ def compare(
     folder: Path = None,     # where experiments are kept; `results_folder()` if not given
     progress: bool = True,   # see `train`
     on_error: str = 'raise',  # see `get_dls`
+    out: Path = None,        # folder for checkpoints of runs that are not over; they go then
+    every='5m',              # see `train`
 ) -> Comparison:
     """Train each recipe from each seed, and say whether they differ.
 
     With an `experiment`, each run is stored as soon as it is over. Called again, after Ctrl-C
-    or with more seeds, it trains only what is missing. Neighbours that differ in nothing but
+    or with more seeds, it trains only what is missing, and with `out` it goes on with a run
+    where it was interrupted. Neighbours that differ in nothing but
     their TTA share one training run. Before anything is trained, it raises `ValueError` if two
     recipes share a name, if they are scored on different validation pictures, if a batch is
     larger than a training set, and if a stored run is of another recipe, of other data or of
@@ -377,12 +414,17 @@ def compare(
     bar = Bar(sum(_steps(first, facts[first.name]) for _, (first, *_) in missing), progress)
     try:
         for seed, (first, *others) in missing:
-            trained = _train(
-                first, seed, paths[first.data], facts[first.name], device, bar, on_error)
-            for recipe in (first, *others):
-                run = trained.run(recipe, recipes.index(recipe))
-                if experiment: store.write(run, store.file_of(recipe, seed, experiment, folder))
-                runs[recipe.name, seed] = run
+            place = out and Path(out)/f'{store.stem(first.name)}-seed{seed}'
+            head = _head(first, seed, facts[first.name])
+            with run_folder(place, head, device_for(device), every, resume=True) as kept:
+                trained = _train(first, seed, paths[first.data], facts[first.name], device,
+                                 bar, on_error, kept)
+                for recipe in (first, *others):
+                    run = trained.run(recipe, recipes.index(recipe))
+                    if experiment:
+                        store.write(run, store.file_of(recipe, seed, experiment, folder))
+                    runs[recipe.name, seed] = run
+                if kept: kept.remove()
             del trained  # lets go of the network before the next one is made
     finally: bar.close()
     return Comparison([

@@ -105,7 +105,7 @@ def test_the_examples_of_the_help_work(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('SOTATRAIN_RESULTS', str(tmp_path/'results'))
     for name in ('imagenette2', 'birds'): (tmp_path/name).symlink_to(tiny)
-    assert len(examples()) == 10
+    assert len(examples()) == 11
     for words in examples():
         words = [word.replace('~', str(tmp_path)) for word in words]
         words, file = (words[:-2], words[-1]) if '>' in words else (words, None)
