@@ -12,8 +12,8 @@ from fastai.vision.all import Adam
 from bench.common import RESULTS, conditions, write
 from bench.steps import compared, precision, ready_batches, row_text, step_seconds, timed
 from sotatrain.core.forward import call_network
-from sotatrain.learner import make_learner
-from sotatrain.sota import fast_adamw, fast_sgd, muon, plain_net
+from sotatrain.learner import make_learner, plain_net
+from sotatrain.sota import fast_adamw, fast_sgd, muon
 
 OPTIMIZERS = {
     "fastai's Adam": Adam, 'fast_sgd': fast_sgd, 'fast_adamw': fast_adamw, 'muon': muon}

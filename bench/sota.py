@@ -17,9 +17,8 @@ from torch import nn
 
 from sotatrain.core.split import half_of
 from sotatrain.data import dataset
-from sotatrain.learner import seeded
+from sotatrain.learner import plain_net, seeded
 from sotatrain.presize import Augment, PresizedImages, Squares, centre_crop
-from sotatrain.sota import plain_net
 
 from . import common
 

@@ -6,7 +6,9 @@ from sotatrain.experiment import Recipe
 # Photographs at a size at which two processor cores need minutes for a run.
 SMALL = Recipe(
     'baseline', data='imagenette', arch='xresnet18', size=64, epochs=5, bs=64, lr=6e-3)
-RATES = .006, .0006, .002, .02  # the finder's suggestion is near the lowest of these
+# The network of the profiles for a processor, which chapter 9 explains
+PLAIN = replace(SMALL, name='plain_net', arch='plain_net')
+RATES = .006, .0006, .002, .02
 
 
 def _at_large_size(size):
@@ -22,8 +24,9 @@ EXPERIMENTS = {
         SMALL,
         replace(SMALL, name='DataBlock', loader='datablock'),
         replace(SMALL, name='normalized', batch_tfms={'Normalize': {}}),
-        replace(SMALL, name='fp32', bf16=False)],
+        replace(SMALL, name='fp32', bf16=False),
+        PLAIN],
     'learner-rates-32': [
-        replace(SMALL, name=f'rate {lr}', data='doodlenette', size=32, lr=lr) for lr in RATES],
+        replace(PLAIN, name=f'rate {lr}', data='doodlenette', size=32, lr=lr) for lr in RATES],
     'learner-128': _at_large_size(128),
     'learner-224': _at_large_size(224)}

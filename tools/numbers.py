@@ -64,9 +64,14 @@ QUANTITIES = {  # of a run, and the factor with which it is written
     'calibration': (lambda run: run.calibration_error, 100),
     'training loss': (lambda run: run.epochs[-1]['train_loss'], 1),
     'validation loss': (lambda run: run.epochs[-1]['valid_loss'], 1),
+    'log loss': (lambda run: run.log_loss, 1),
     'seconds': (lambda run: run.seconds, 1),
+    'training seconds': (lambda run: run.train_seconds, 1),
+    'TFLOP': (lambda run: run.tflop, 1),
     'speed': (lambda run: run.images_per_second, 1)}
-DECIMALS = {'training loss': 2, 'validation loss': 2, 'seconds': 0, 'speed': 0}
+DECIMALS = {
+    'training loss': 2, 'validation loss': 2, 'log loss': 3,
+    'seconds': 0, 'training seconds': 0, 'TFLOP': 0, 'speed': 0}
 PERCENT = 'accuracy', 'calibration'
 
 

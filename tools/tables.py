@@ -8,7 +8,9 @@ from pathlib import Path
 
 import nbformat
 
-from sotatrain.experiment import leaderboard, stored_results
+from sotatrain.experiment import leaderboard, load_runs, paired_difference, stored_results
+from sotatrain.experiment.comparison import by_recipe
+from sotatrain.experiment.statistics import minus
 from tools import layout, pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = [  # technique, chapter, experiment, reference, recipe
     ('decode once, crop many times', '02_presize', 'learner-64', 'DataBlock', 'baseline'),
     ('bfloat16', '03_learner', 'learner-64', 'fp32', 'baseline'),
+    ('plain_net instead of xresnet18', '03_learner', 'learner-64', 'baseline', 'plain_net'),
     ('normalization', '04_normalize', 'learner-64', 'baseline', 'normalized'),
     ('normalization', '04_normalize', 'learner-128', 'baseline', 'normalized'),
     ('small pictures only, equal time', '05_resizing', 'resizing-64', '64 px', '32 px'),
@@ -107,6 +110,30 @@ def named(nbs):
     return markdown(head, rows)
 
 
+def parts(nbs):
+    "What each part of chapter 9's recipe is worth: with it, against without."
+    runs, rows = by_recipe(load_runs('sota-64')), []
+    for name in runs:
+        word, _, part = name.partition(' ')
+        pair = {'without': (name, 'all'), 'with': ('all', name)}.get(word)
+        if pair: rows.append([f'{part}, added' if word == 'with' else part,
+                              *worth(*(runs[recipe] for recipe in pair))])
+    head = ['part', 'accuracy, points', 'verdict', 'log loss', 'seeds']
+    return markdown(head, rows)
+
+
+def worth(without, with_it):
+    "Differences of accuracy and of log loss, which is better if it is lower."
+    before = {run.seed: run for run in without}
+    pairs = [(run, before[run.seed]) for run in with_it if run.seed in before]
+    def difference(get): return paired_difference(*(map(list, zip(
+        *((get(run), get(other)) for run, other in pairs)))))
+    accuracy = difference(lambda run: 100 * run.accuracy)
+    loss = difference(lambda run: run.log_loss)
+    mean, *ends = (minus(f'{value:+.3f}') for value in loss[:3])
+    return [str(accuracy), accuracy.verdict, f"{mean} ({' to '.join(ends)})", str(accuracy.n)]
+
+
 def floors(nbs):
     "The rooms of the library, the ground floor last."
     return f'```text\n{layout.drawing()}\n```'
@@ -187,4 +214,5 @@ def tta(nbs):
 
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
-    loaders=loaders, tta=tta, leaderboard=named)
+    loaders=loaders, tta=tta, leaderboard=named,
+    parts=parts)

@@ -18,7 +18,6 @@ from .own import OWN
 from .weights import check_weight
 
 TECHNIQUES = learner, normalize, resizing, mixup, smoothing, sota, watch
-NETWORKS = dict(plain_net=sota.plain_net)  # beside those that `make_model` knows by name
 
 
 def _all_names():
@@ -179,7 +178,7 @@ def make(field, specs):
 
 
 def _network(name, parameters):
-    found = OWN.get(name) or NETWORKS.get(name)
+    found = OWN.get(name)
     if found: return partial(found, **parameters) if parameters else found
     return partial(learner.make_model, name, **parameters) if parameters else name
 

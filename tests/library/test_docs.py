@@ -2,8 +2,6 @@
 import ast
 import inspect
 import linecache
-import subprocess
-import sys
 
 import pytest
 
@@ -102,25 +100,3 @@ def test_a_module_without_source_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(linecache, 'getlines', lambda file: [])
     monkeypatch.setattr('sotatrain.core.docs._seen', set())
     document('sotatrain.tta')
-
-
-TIMED = '''
-import time
-import sotatrain.all
-from sotatrain import experiment
-from sotatrain.core import docs
-import linecache, sys
-modules = [m for m in sys.modules if m.startswith('sotatrain.') and 'core' not in m]
-def once():
-    docs._seen.clear(); linecache.clearcache()
-    start = time.process_time()
-    for name in modules: docs.document(name)
-    return time.process_time() - start
-print(min(once() for _ in range(15)))  # of a busy machine: the least that it can take
-'''
-
-
-def test_it_costs_an_import_almost_nothing():
-    command = [sys.executable, '-c', TIMED]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert float(done.stdout) < .05, done.stderr

@@ -28,7 +28,7 @@ from sotatrain.experiment import (
 from sotatrain.experiment.leaderboard import leaderboard
 from sotatrain.experiment.named import SOTA
 from sotatrain.experiment.training import learner_of, training_tflop
-from sotatrain.learner import make_model
+from sotatrain.learner import make_model, plain_net
 from sotatrain.resizing import SCHEDULES
 from sotatrain.sota import *
 

@@ -30,7 +30,9 @@ CAPTIONS = {
     'doodlenette':
         'Accuracy on the drawings, seed by seed.',
     'leaderboard':
-        'The recipes that have a name: accuracy on the reported half, and what a run takes.'}
+        'The recipes that have a name: accuracy on the reported half, and what a run takes.',
+    'parts':
+        'What each part alone is worth, in accuracy and in log loss, with intervals of 95 %.'}
 
 
 def options(cell):
