@@ -67,8 +67,10 @@ RECIPES = {name: Recipe(name=name, **values) for name, values in {
         opt='fast_sgd', schedule='constant', cbs={
             'TrivialColours': {}, 'ValidateEvery': {'n': 2}, 'GradientAccumulation': {
                 'n_acc': 12}}),
-    'tuned': TINY | dict(
-        stages=stages('one_cycle', 'fine_tune'), opt='ranger', cbs=['WhitenStem']),
+    'tuned': TINY | dict(  # `fine_tune` lets the whitened filters be trained after all
+        stages=[dict(size=16, epochs=1, bs=10, lr=.02),
+                dict(size=16, epochs=3, bs=5, lr=.02, schedule='fine_tune')],
+        opt='ranger', cbs=['WhitenStem']),
     'mixed': TINY | dict(
         stages=stages('fine_tune', 'linear'), opt='muon', augment={'flip': 0.}, cbs={
             'AlternateFlip': {}, 'AverageWeights': {}, 'MixOne': {}}),
