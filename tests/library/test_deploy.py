@@ -312,6 +312,15 @@ def test_arguments_that_would_load_something_are_refused(folder, argument):
         load_model(folder)
 
 
+@pytest.mark.parametrize('name', [
+    'hf-hub:timm/resnet18', 'local-dir:/tmp/resnet18', 'timm/resnet18', '/tmp/resnet18.py',
+    'os.system', '__import__', 'torch.load'])
+def test_a_network_is_a_name_and_never_a_place(folder, name):
+    spoil(folder, arch=name)
+    with pytest.raises(ValueError, match='its network cannot be made .*unknown network'):
+        load_model(folder)
+
+
 @pytest.mark.parametrize('text', ['', '{', '[]', 'null', '"a"', '{"format": 1}', '[' * 10**5,
                                   '{"format": NaN}'])
 def test_a_json_file_that_says_nothing_is_refused(folder, text):
