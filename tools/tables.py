@@ -8,9 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from sotatrain.experiment import leaderboard, load_runs, paired_difference, stored_results
-from sotatrain.experiment.comparison import by_recipe
-from sotatrain.experiment.statistics import minus
+from sotatrain.experiment import leaderboard, stored_results
 from tools import layout, pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,30 +108,6 @@ def named(nbs):
     return markdown(head, rows)
 
 
-def parts(nbs):
-    "What each part of chapter 9's recipe is worth: with it, against without."
-    runs, rows = by_recipe(load_runs('sota-64')), []
-    for name in runs:
-        word, _, part = name.partition(' ')
-        pair = {'without': (name, 'all'), 'with': ('all', name)}.get(word)
-        if pair: rows.append([f'{part}, added' if word == 'with' else part,
-                              *worth(*(runs[recipe] for recipe in pair))])
-    head = ['part', 'accuracy, points', 'verdict', 'log loss', 'seeds']
-    return markdown(head, rows)
-
-
-def worth(without, with_it):
-    "Differences of accuracy and of log loss, which is better if it is lower."
-    before = {run.seed: run for run in without}
-    pairs = [(run, before[run.seed]) for run in with_it if run.seed in before]
-    def difference(get): return paired_difference(*(map(list, zip(
-        *((get(run), get(other)) for run, other in pairs)))))
-    accuracy = difference(lambda run: 100 * run.accuracy)
-    loss = difference(lambda run: run.log_loss)
-    mean, *ends = (minus(f'{value:+.3f}') for value in loss[:3])
-    return [str(accuracy), accuracy.verdict, f"{mean} ({' to '.join(ends)})", str(accuracy.n)]
-
-
 def floors(nbs):
     "The rooms of the library, the ground floor last."
     return f'```text\n{layout.drawing()}\n```'
@@ -214,5 +188,4 @@ def tta(nbs):
 
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
-    loaders=loaders, tta=tta, leaderboard=named,
-    parts=parts)
+    loaders=loaders, tta=tta, leaderboard=named)

@@ -30,9 +30,7 @@ CAPTIONS = {
     'doodlenette':
         'Accuracy on the drawings, seed by seed.',
     'leaderboard':
-        'The recipes that have a name: accuracy on the reported half, and what a run takes.',
-    'parts':
-        'What each part alone is worth, in accuracy and in log loss, with intervals of 95 %.'}
+        'The recipes that have a name: accuracy on the reported half, and what a run takes.'}
 
 
 def options(cell):
