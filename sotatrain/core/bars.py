@@ -28,9 +28,15 @@ class Bar:
         self.name, self.n_epochs, self.epochs_done = name, n_epochs, 0
         if self.bar: self.bar.comment = name
 
-    def step(self):
-        self.done += 1
+    def step(self, n=1):
+        self.done += n
         if self.bar: self.bar.update(min(self.done, self.total))
+
+    def piece(self, n, name):
+        "A whole piece of work, of `n` steps, is done elsewhere."
+        self.step(n)
+        if self.bar: self.bar.comment = name
+        elif self.show: print(f'{name}: done, {self.time_left()}', flush=True)
 
     def epoch(self, values):
         "What an epoch gave: losses, accuracy, and more."

@@ -216,6 +216,13 @@ def finished(
         "give the recipe or the experiment another name, or move the file away")
 
 
+def check_same_data(run: Run, data: dict):
+    "Raises `ValueError` if a run was not carried out with these data."
+    if _key(run.data) != _key(data): raise ValueError(
+        f"{run.recipe.name}, seed {run.seed}, was carried out with other data "
+        f"({_said(run.data)}; here: {_said(data)}): give all workers the same")
+
+
 def _key(data): return {name: data.get(name) for name in KEY}
 
 def _said(data):
