@@ -3,6 +3,7 @@ this machine that do so."""
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -10,6 +11,8 @@ from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from queue import SimpleQueue
 
 from ..core.checks import optional, whole
+from ..core.docs import document
+from ..core.machine import has_gpu
 
 __all__ = ['Workers', 'dask_executor', 'spread']
 
@@ -185,15 +188,21 @@ def _called(function, args, kwargs):
 
 
 def _gpus():
+    if not has_gpu(): return 0
     import torch
     return torch.cuda.device_count()
 
 
 def _take_place(number, of):
-    import torch
-    if _gpus(): torch.cuda.set_device(number % _gpus())
+    "A GPU, or a share of the cores."
+    if n := _gpus():
+        import torch
+        torch.cuda.set_device(number % n)
     elif 'OMP_NUM_THREADS' not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // of))
+        threads = max(1, (os.cpu_count() or 1) // of)
+        os.environ['OMP_NUM_THREADS'] = str(threads)
+        # a script that is run again has imported it
+        if 'torch' in sys.modules: sys.modules['torch'].set_num_threads(threads)
 
 
 # Machines
@@ -212,3 +221,6 @@ def dask_executor(
         f"no scheduler of Dask answers at {address!r} ({error}): start one with "
         "`dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`") from error
     return client.get_executor(pure=False)
+
+
+document(__name__)
