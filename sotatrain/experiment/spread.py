@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from queue import SimpleQueue
 
 from ..core.checks import optional, whole
@@ -18,6 +19,7 @@ __all__ = ['Workers', 'dask_executor', 'spread']
 
 REPEATS = 2   # of work whose worker died
 PAUSE = .1    # seconds between two looks at what is done
+PATIENCE = 10  # seconds until a scheduler answers
 ALONE = threading.Lock()  # a process has one generator of random numbers
 
 
@@ -207,20 +209,21 @@ def _take_place(number, of):
 
 # Machines
 
+@contextmanager
 def dask_executor(
     address: str,  # of the scheduler, such as 'tcp://10.0.0.1:8786'
 ):
-    """An executor of Dask's. Raises `ImportError` without Dask, `OSError` if nobody answers
+    """An executor of Dask's, until the block ends. Raises `ImportError` without Dask, `OSError` if nobody answers
     there."""
     try:
         from distributed import Client
     except ImportError: raise ImportError(
         "Dask is not installed: pip install 'sotatrain[cluster]'") from None
-    try: client = Client(address, timeout=10)
+    try: client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error: raise OSError(
         f"no scheduler of Dask answers at {address!r} ({error}): start one with "
         "`dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`") from error
-    return client.get_executor(pure=False)
+    with client: yield client.get_executor(pure=False)
 
 
 document(__name__)

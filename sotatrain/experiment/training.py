@@ -425,8 +425,9 @@ def _scored(trained, recipe):
 def _spread(executor, data, missing, paths, facts, device, bar, on_error):
     "The runs, carried out by others, as they are finished."
     def job(seed, group):
-        place = data or group[0].data
-        if Path(place).expanduser().is_dir(): place = paths[group[0].data]  # from everywhere
+        place, found = data or group[0].data, paths[group[0].data]
+        # a folder has its whole path, and what has a name need not be in the same place there
+        if Path(place).expanduser().absolute() == found.absolute(): place = found
         own = {name: OWN[name] for recipe in group for name in _readable_sources(recipe)}
         return group, seed, place, device, on_error, own
     jobs = {f'{group[0].name}, seed {seed}': job(seed, group) for seed, group in missing}
