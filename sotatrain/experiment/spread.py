@@ -213,8 +213,9 @@ def _take_place(number, of):
 def dask_executor(
     address: str,  # of the scheduler, such as 'tcp://10.0.0.1:8786'
 ):
-    """An executor of Dask's, until the block ends. Raises `ImportError` without Dask, `OSError` if nobody answers
-    there."""
+    """An executor of Dask's, until the block ends.
+
+    Raises `ImportError` without Dask, `OSError` if nobody answers there."""
     try:
         from distributed import Client
     except ImportError: raise ImportError(
