@@ -53,11 +53,11 @@ def main(argv=None):
     except BrokenPipeError: return _end_quietly()
     except KeyboardInterrupt:
         kept = "; finished runs are kept, and the same command goes on"
-        sys.exit(f"\nsotatrain: interrupted{kept if getattr(args, 'name', None) else ''}")
+        sys.exit(processes.last_words(
+            f"\nsotatrain: interrupted{kept if getattr(args, 'name', None) else ''}"))
     except Exception as error:
         if os.environ.get('SOTATRAIN_DEBUG'): raise
-        sentence = _sentence(error)
-        sys.exit(f'sotatrain: {sentence}' if processes.is_new(sentence) else 1)
+        sys.exit(processes.last_words(f'sotatrain: {_sentence(error)}'))
 
 
 EXPECTED = ValueError, TypeError, OSError  # of ours: they name the value and the way out

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 __all__ = [
-    'Lost', 'Share', 'count', 'from_first', 'is_first', 'is_new', 'join', 'losses_explained',
-    'rank']
+    'Lost', 'Share', 'count', 'from_first', 'is_first', 'join', 'last_words',
+    'losses_explained', 'rank']
 
 LAUNCHED = 'RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'
 PATIENCE = timedelta(days=2)  # one may decode a whole data set, or score, while others wait
@@ -63,7 +63,7 @@ def join(device=None):
             'cpu:gloo,cuda:nccl' if gpu else 'gloo', store=store, rank=rank(),
             world_size=count(), timeout=PATIENCE)
     _MET.append(torch.distributed.PrefixStore('said', store))
-    atexit.register(torch.distributed.destroy_process_group)
+    atexit.register(_leave)
 
 
 def _take_gpu(device):
@@ -93,9 +93,20 @@ def from_first(make):
     return made
 
 
-def is_new(sentence: str) -> bool:
-    """Whether no other process has said the same. What goes wrong before they meet goes wrong
-    in all of them."""
+def last_words(sentence: str):
+    """What `sys.exit` gets after an error: the sentence, or 1 if another process has said the
+    same. What goes wrong before they meet goes wrong in all of them."""
+    # to leave as one should, it would have to wait for the others, and they for it
+    atexit.unregister(_leave)
+    return sentence if _is_new(sentence) else 1
+
+
+def _leave():
+    import torch
+    torch.distributed.destroy_process_group()
+
+
+def _is_new(sentence):
     if not _MET: return is_first()
     name = hashlib.sha256(sentence.encode('utf-8', 'surrogateescape')).hexdigest()
     try: return _MET[0].add(name, 1) == 1

@@ -108,6 +108,11 @@ def train(
     """One run. A loss that diverges, and predictions that are not finite, make a failed `Run`;
     whatever else goes wrong is raised.
 
+    Started by `torchrun` or `accelerate launch`, several processes carry it out together; all
+    of them return the same `Run`, and the first one exports. Each takes its share of every
+    batch of `bs` pictures, and draws random numbers of its own for mixing and the like.
+    Networks with parameters that take no part in the loss are refused by PyTorch then.
+
     Raises `ValueError`, before it trains, for a batch size above the number of training
     pictures, and `OSError` if `export` cannot be written: before it trains if that can be known
     then; later, what was trained is kept, and the error says where."""

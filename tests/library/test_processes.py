@@ -112,12 +112,12 @@ def test_a_wrong_command_is_told_by_one_process(launched, capsys):
     assert status() == 1
 
 
-def test_what_one_has_said_is_not_new(launched, monkeypatch):
+def test_what_one_has_said_the_others_do_not_repeat(launched, monkeypatch):
     launched()
-    assert not processes.is_new('bs is wrong')
+    assert processes.last_words('bs is wrong') == 1
     monkeypatch.setattr(processes, '_MET', [torch.distributed.HashStore()])
-    assert processes.is_new('bs is wrong') and not processes.is_new('bs is wrong')
-    assert processes.is_new('the memory is full')
+    words = 'bs is wrong', 'bs is wrong', 'the memory is full'
+    assert [*map(processes.last_words, words)] == ['bs is wrong', 1, 'the memory is full']
 
 
 def test_an_error_that_tells_of_a_death_says_what_to_do(launched):
