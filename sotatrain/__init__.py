@@ -9,6 +9,7 @@ Modules:
 - `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
 - `sotatrain.core.docs`: Comments beside parameters, for `help()`: `document(__name__)` ends a module.
 - `sotatrain.core.pictures`: What a picture is: by its file's name, and as the one way from anything to a Pillow image.
+- `sotatrain.core.processes`: Several processes that train one network together: who is who, and what one tells the others.
 - `sotatrain.core.resume`: The state of a learner in the middle of a fit, and how to go on from there: with the same weights, bit for bit on a processor, as a fit that was never interrupted.
 - `sotatrain.core.stage`: A stage of a training run: epochs with pictures of one size.
 - `sotatrain.core.store`: A folder with one array of decoded pictures, and facts about them.
@@ -19,6 +20,7 @@ Modules:
 - `sotatrain.experiment.recipe`: A recipe: all that decides how a run goes but its seed, easy to store and to compare.
 - `sotatrain.experiment.runs`: The folder of a run, with which it survives Ctrl-C, SIGTERM, `kill -9`, a full disk and a lost machine: at most the time since the last checkpoint is lost.
 - `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's stem>-seed<n>.json`.
+- `sotatrain.experiment.together`: One run in several processes, each with a share of every batch.
 - `sotatrain.learner`: Train a network from random weights, choose its learning rate and batch size, and measure well enough to tell a gain from a lucky seed.
 - `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: the network learns to be as confident as the picture allows.
 - `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: a network that starts from scratch can do without it, a trained one depends on it, and it has to travel with the model.

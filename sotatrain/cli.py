@@ -1,5 +1,6 @@
 """The command `sotatrain`: train, compare and show, from the shell."""
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import __version__
+from .core import processes
 from .deploy import shell
 
 DESCRIPTION = """Train image classifiers from scratch, and find out whether a change helps.
@@ -31,12 +33,23 @@ EXAMPLES = """examples:
   sotatrain cache                                  decoded pictures that are kept on disk"""
 MODELS = f"""models:{shell.EXAMPLES}
 
+Several GPUs for one run, also of several machines:
+  torchrun --nproc-per-node 4 -m sotatrain train --recipe minutes-5 --data ~/imagenette2
+  accelerate launch -m sotatrain train …           the same
+bs stays the size of a whole batch, which the processes share. Batch norm measures the share of
+each process, and averages what it keeps; cbs='["SharedBatchNorm"]' lets it measure the whole
+batch, on GPUs.
+
+Several runs at a time, on GPUs, processes or machines: `sotatrain compare --workers 4`, or
+--scheduler ADDRESS.
+
 The environment variable SOTATRAIN_DEBUG=1 shows where an error comes from."""
 
 
 def main(argv=None):
     args = _arguments(argv)
     _quiet()
+    if not processes.is_first(): sys.stdout = open(os.devnull, 'w')  # one of several speaks
     try:
         status = args.run(args)
         sys.stdout.flush()  # here, where an error still becomes a sentence
@@ -45,10 +58,11 @@ def main(argv=None):
     except KeyboardInterrupt as stop:
         if str(stop): sys.exit(f'sotatrain: {stop}')
         kept = "; finished runs are kept, and the same command goes on"
-        sys.exit(f"\nsotatrain: interrupted{kept if getattr(args, 'name', None) else ''}")
+        sys.exit(processes.last_words(
+            f"\nsotatrain: interrupted{kept if getattr(args, 'name', None) else ''}"))
     except Exception as error:
         if os.environ.get('SOTATRAIN_DEBUG'): raise
-        sys.exit(f'sotatrain: {_sentence(error)}')
+        sys.exit(processes.last_words(f'sotatrain: {_sentence(error)}'))
 
 
 # of ours: they name the value, or what is not installed, and the way out
@@ -132,6 +146,17 @@ def _add_compare(commands):
         '--results', type=Path,
         help='folder (default: $SOTATRAIN_RESULTS, or results/experiments/)')
     _run_options(command)
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
+        '--workers', type=int, metavar='N',
+        help='N runs at a time, each in a process of its own, with a GPU of its own if there '
+             'are as many')
+    where.add_argument(
+        '--scheduler', metavar='ADDRESS',
+        help='runs on the machines of a Dask cluster, such as tcp://10.0.0.1:8786, whose '
+             "workers have --nthreads 1 (pip install 'sotatrain[cluster]'); data must be in "
+             'the same place everywhere, and results are kept here. Slurm, by submitit: see '
+             'help(sotatrain.experiment.compare)')
 
 
 def _add_show(commands):
@@ -259,15 +284,25 @@ def _compare(args):
     recipes = [_read([word], args.profile) for word in args.recipes]
     _check_names(args.recipes, [recipe.name for recipe in recipes])
     from .experiment import compare
-    comparison = compare(
-        recipes, range(args.seeds), args.name, folder=args.results, **_options(args))
+    options = _options(args)
+    with _executor(args) as executor: comparison = compare(
+        recipes, range(args.seeds), args.name, folder=args.results, executor=executor,
+        **options)
     print(comparison)
+
+
+def _executor(args):
+    "Who carries runs out, if others than this process do."
+    if args.workers is None and args.scheduler is None: return contextlib.nullcontext()
+    from .experiment.spread import Workers, dask_executor
+    return dask_executor(args.scheduler) if args.scheduler else Workers(args.workers)
 
 
 def _options(args):
     "What all runs are told beside their recipes."
     from .core.checks import optional, seconds
     from .core.machine import check_device
+    processes.join(args.device)  # before anything is computed: each takes a GPU of its own
     optional(check_device)('--device', args.device)
     seconds('--every', args.every)
     return dict(data=args.data, device=args.device, on_error=args.on_error,

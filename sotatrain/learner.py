@@ -174,7 +174,7 @@ def seeded(seed: int):
     whole('seed', seed, 0)
     seed = int(seed) % 2**64  # what PyTorch takes
     before = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)

@@ -26,6 +26,7 @@ from .core import checks, loading, pictures, split, targets
 from .core.antialias import averaged_crops, block_sizes, check_windows
 from .core.cache import cache_folder
 from .core.checks import check_fields, choice, ruled, tensors, whole, within
+from .core.processes import Share
 from .core.split import random_split  # noqa: F401 it is public here
 from .core.store import build_store, fingerprint, read_store
 from .core.threads import in_threads
@@ -372,10 +373,13 @@ def __call__(self: Augment,
 ) -> Tensor:                            # n × 3 × size × size, float32 in [0, 1]
     "A random crop of each picture; windows of twice its side or more are antialiased."
     _check_squares(squares, size)
-    device, crops = squares.images.device, squares.new_crops(size)
     matrices = self.matrices(squares.aspects, generator)
-    blocks, matrices = block_sizes(matrices, squares.side, size), matrices.to(device)
-    lights = self.lights(len(squares), generator).to(device)
+    return _augmented(squares, size, matrices, self.lights(len(squares), generator))
+
+def _augmented(squares, size, matrices, lights):
+    device, crops = squares.images.device, squares.new_crops(size)
+    blocks = block_sizes(matrices, squares.side, size)
+    matrices, lights = matrices.to(device), lights.to(device)
     for part, images in squares.parts():
         pixels = images.permute(0, 3, 1, 2).float()
         cropped = averaged_crops(_look_up, pixels, matrices[part], blocks[part], size)
@@ -451,6 +455,7 @@ def centre_crop(
 # %% ../nbs/02_presize.ipynb #112e1022
 class PresizedDL(TfmdDL):
     "A fastai `DataLoader` that takes its pictures from a `PresizedImages`, a batch at a time."
+    share = Share()  # of each batch: all of it, if no other process has a part
     def __init__(self,
         dataset: Datasets,             # fastai's: its items are files, its targets your labels
         bs: int = 64,                  # pictures in a batch
@@ -463,8 +468,7 @@ class PresizedDL(TfmdDL):
         loading.check_loading(size, bs, seed, Augment=augment, PresizedImages=store)
         self.store, self.size, self.seed, self.augment = store, size, seed, augment or Augment()
         self.rows = store.rows(getattr(dataset, 'items', [])) if rows is None else rows
-        self.generator = self._targets = None
-        self.drawn = []  # the places of the last batch's items
+        self.generator = self._targets = self.drawn = None  # `drawn`: places of the last items
         # here fastai may take a first batch, to set up its transforms: it needs what is above
         super().__init__(dataset, bs=int(bs), **loading.NeverRuns.instead(kwargs))
         self.after_item, self.before_batch = map(loading.NeverRuns, loading.NeverRuns.EVENTS)
@@ -518,11 +522,12 @@ def do_item(self: PresizedDL, index): return index or 0  # fastai's first batch 
 def do_batch(self: PresizedDL, indices):
     "Crops and targets of the data set's items with these `indices`."
     loading.check_unused(self)
-    self.drawn, squares = indices, self.squares(indices)
-    training = self.dataset.split_idx == 0
-    if training: x = self.augment(squares, self.size, self.generator)
-    else: x = centre_crop(squares, self.size)
-    targets = (TensorBase(y[indices]).as_subclass(type(y)) for y in self.targets)
+    training, places = self.dataset.split_idx == 0, self.share.places(len(indices))
+    self.drawn = [indices[place] for place in places]
+    if training: x = self._random_crops(indices, places)
+    else: x = centre_crop(self.squares(self.drawn), self.size)
+    wanted = self.drawn if training else indices  # who scores has all answers: `Together`
+    targets = (TensorBase(y[wanted]).as_subclass(type(y)) for y in self.targets)
     return TensorImage(x), *targets
 
 @patch(as_prop=True)
@@ -530,6 +535,21 @@ def targets(self: PresizedDL):
     "All targets of the data set, a tensor for each kind; made when first asked for."
     if self._targets is None: self._targets = [*map(_as_tensor, self._columns())]
     return self._targets
+
+# %% ../nbs/02_presize.ipynb #c4d11ad6
+@patch
+def _random_crops(self: PresizedDL, indices, places):
+    "Of those in these `places` of a batch: the crops that they have where all are made."
+    squares = self.squares(self.drawn)
+    if self.share.of == 1: return self.augment(squares, self.size, self.generator)
+    matrices = self.augment.matrices(self.store.aspects[self.rows[indices]], self.generator)
+    lights = self.augment.lights(len(indices), self.generator)
+    return _augmented(squares, self.size, matrices[places], lights[places])
+
+@patch
+def to_detach(self: PresizedDL, batch, cpu=True, gather=True):
+    "As fastai asks for it; what several processes found is together already."
+    return to_detach(batch, cpu, gather=False)
 
 # %% ../nbs/02_presize.ipynb #ae25b177
 @patch

@@ -34,9 +34,15 @@ class Bar:
         self.skipped += steps
         self.epochs_done += epochs
 
-    def step(self):
-        self.done += 1
+    def step(self, n=1):
+        self.done += n
         if self.bar: self.bar.update(min(self.done, self.total))
+
+    def piece(self, n, name):
+        "A whole piece of work, of `n` steps, is done elsewhere."
+        self.step(n)
+        if self.bar: self.bar.comment = name
+        elif self.show: print(f'{name}: done, {self.time_left()}', flush=True)
 
     def epoch(self, values):
         "What an epoch gave: losses, accuracy, and more."

@@ -3,6 +3,7 @@ that is full."""
 import contextlib
 import errno
 import glob
+import hashlib
 import os
 import shutil
 import tempfile
@@ -18,8 +19,8 @@ except ImportError: fcntl = None  # Windows
 
 __all__ = [
     'DiskFull', 'cache_folder', 'check_writable', 'explained', 'is_full', 'keep', 'megabytes',
-    'new_file', 'new_folder', 'only_one', 'remove_drafts', 'remove_folder', 'reserve',
-    'write_or_keep', 'write_whole']
+    'new_file', 'new_folder', 'one_at_a_time', 'only_one', 'remove_drafts', 'remove_folder',
+    'reserve', 'write_or_keep', 'write_whole']
 
 
 def cache_folder() -> Path:
@@ -250,6 +251,22 @@ def only_one(
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        yield
+
+
+@contextlib.contextmanager
+def one_at_a_time(
+    path: Path,  # what several processes may make at the same time
+):
+    """Inside, there is one process of this machine: the others wait, and find what it made.
+
+    Where locks are not possible they all make it, which `new_folder` allows."""
+    name = hashlib.sha256(str(path.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a cache that others keep may be read-only
+            locks = cache_folder()/'locks'
+            locks.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_held(locks/name[:16]))
         yield
 
 

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .cache import cache_folder, new_folder, remove_drafts, remove_folder, reserve
+from .cache import (
+    cache_folder,
+    new_folder,
+    one_at_a_time,
+    remove_drafts,
+    remove_folder,
+    reserve,
+)
 from .checks import known, number
 from .threads import in_threads
 from .wording import reason
@@ -61,20 +68,27 @@ def build_store(
 ):
     """Decode all files into `folder`, unless there is a sound store already.
 
+    Of several processes that need it at the same time, one builds it, and the others wait.
     What an earlier store of the same `root`, `side` and `version` has of them is copied; it is
     removed if nothing else in it is of use. Raises `ValueError` naming the file for a picture
     that cannot be decoded, `DiskFull` before it begins where there is no room."""
     root = Path(root).absolute()
     about = dict(format=FORMAT, version=version, root=str(root), side=side)
     if not _is_sound(folder, about):
-        earlier = _earlier_stores(folder, about)
-        if folder not in earlier: remove_folder(folder)  # nothing in it can be read
-        with new_folder(folder) as draft:
-            build = _Build(about, files, decode, earlier.values())
-            build.write(draft, on_error, workers, progress)
-            if not _is_sound(folder, about): remove_folder(folder)
-        _remove_superseded(earlier, folder, build.states)
+        with one_at_a_time(folder):
+            if not _is_sound(folder, about):  # nobody made it in the meantime
+                _build(folder, about, files, decode, on_error, workers, progress)
     if on_error == 'raise': _check_none_skipped(root, folder)
+
+
+def _build(folder, about, files, decode, on_error, workers, progress):
+    earlier = _earlier_stores(folder, about)
+    if folder not in earlier: remove_folder(folder)  # nothing in it can be read
+    with new_folder(folder) as draft:
+        build = _Build(about, files, decode, earlier.values())
+        build.write(draft, on_error, workers, progress)
+        if not _is_sound(folder, about): remove_folder(folder)
+    _remove_superseded(earlier, folder, build.states)
 
 
 def _is_sound(folder, about):

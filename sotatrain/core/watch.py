@@ -8,6 +8,7 @@ import psutil
 import torch
 from fastai.vision.all import Callback, CancelValidException, noop
 
+from . import processes
 from .checks import whole
 from .docs import document
 from .plain import plain_items
@@ -54,9 +55,10 @@ class Watch(Callback):
 
     def after_batch(self):
         if self.training:
-            self.epoch_images += len(self.xb[0])
+            n = len(self.xb[0]) * processes.count()
+            self.epoch_images += n
             self.widths.append(self.xb[0].shape[-1])
-            self.seen[self.widths[-1]] += len(self.xb[0])
+            self.seen[self.widths[-1]] += n
         self.peak = max(self.peak, self.memory())
         self.steps += 1
         self.step()

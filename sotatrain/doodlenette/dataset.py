@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ..core.cache import cache_folder, is_full, new_folder
+from ..core.cache import cache_folder, is_full, new_folder, one_at_a_time
 from ..core.content import CONTENT, MARKER, content_of
 from ..core.threads import behind_bar
 from .objects import (
@@ -257,9 +257,14 @@ def doodlenette(
     recipe = dict(version=VERSION, n_train=int(n_train), n_val=int(n_val), seed=int(seed))
     path = _default_folder(**recipe) if path is None else Path(path).expanduser().absolute()
     if not _is_drawn(path, recipe):
-        with new_folder(path) as folder: _draw_all(folder, recipe, workers, progress)
-        _is_drawn(path, recipe)  # a faster process may have drawn something else
+        with one_at_a_time(path):
+            if not _is_drawn(path, recipe): _draw(path, recipe, workers, progress)
     return path
+
+
+def _draw(path, recipe, workers, progress):
+    with new_folder(path) as folder: _draw_all(folder, recipe, workers, progress)
+    _is_drawn(path, recipe)  # a faster process may have drawn something else
 
 
 def _check_numbers(n_train, n_val, seed, workers):

@@ -14,10 +14,11 @@ from ..core.checks import known, nearest, text
 from ..core.docs import document
 from ..presize import Augment
 from ..tta import check_tta
+from . import together
 from .own import OWN
 from .weights import check_weight
 
-TECHNIQUES = learner, normalize, resizing, mixup, smoothing, sota, watch
+TECHNIQUES = learner, normalize, resizing, mixup, smoothing, sota, watch, together
 
 
 def _all_names():

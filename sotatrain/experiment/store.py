@@ -229,6 +229,12 @@ def differences(run, recipe, seed, data, sources) -> str:
     return '; '.join(f'{field}: {there!r} there, {here!r} here'
                      for field, (there, here) in found.items())
 
+def check_same_data(run: Run, data: dict):
+    "Raises `ValueError` if a run was not carried out with these data."
+    if _key(run.data) != _key(data): raise ValueError(
+        f"{run.recipe.name}, seed {run.seed}, was carried out with other data "
+        f"({_said(run.data)}; here: {_said(data)}): give all workers the same")
+
 
 def _key(data): return {name: data.get(name) for name in KEY}
 

@@ -1,6 +1,8 @@
 """Carrying recipes out: `train` for one run, `compare` for several recipes and seeds."""
 import math
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +10,7 @@ from types import SimpleNamespace
 import torch
 from fastai.vision.all import Learner, Metric, accuracy, nn
 
+from ..core import processes
 from ..core.bars import Bar
 from ..core.cache import check_writable, write_or_keep
 from ..core.checks import as_path, optional, whole
@@ -25,10 +28,12 @@ from ..sota import operations, peak
 from ..tta import calibration_error, tta
 from . import names, store
 from .comparison import Comparison
-from .own import sources
+from .own import OWN, sources
 from .recipe import Recipe
 from .runs import run_folder
+from .spread import spread
 from .store import Run
+from .together import check_shares, together
 from .weights import class_weights
 
 __all__ = ['learner_of', 'trained_learner', 'train', 'compare']
@@ -115,11 +120,17 @@ def train(
     at each epoch's end, too. A run that goes on ends with the same weights as one that was
     never interrupted, on a processor bit for bit. A finished one is read, not trained again.
 
+    Started by `torchrun` or `accelerate launch`, several processes carry it out together; all
+    of them return the same `Run`, and the first one exports. Each takes its share of every
+    batch of `bs` pictures, and draws random numbers of its own for mixing and the like.
+    Networks with parameters that take no part in the loss are refused by PyTorch then.
+
     Raises `ValueError`, before it trains, for a batch size above the number of training
     pictures and for a folder of another run, `BlockingIOError` while another process uses it,
     and `OSError` if `export` cannot be written: before it trains if that can be known then;
     later, what was trained is kept, and the error says where."""
     if export: export = check_writable(export)
+    _check_alone(out=out)
     path, facts = _ready(recipe, data, device, on_error)
     head = _head(_with_data(recipe, data), seed, facts)
     with run_folder(out, head, device_for(device), every, resume) as kept:
@@ -127,10 +138,11 @@ def train(
             if progress: print(f"{kept.path} holds this run, finished: it is not trained again")
             return kept.finished
         trained = _alone(recipe, seed, path, facts, device, progress, on_error, kept)
-        run = trained.run(_with_data(recipe, data))
+        run = _scored(trained, _with_data(recipe, data))
         if kept: kept.finish(run)
-    if export and not run.failed: _export(trained.learn, export, run)
-    if after and not run.failed: after(trained.learn, run)
+    if run.failed or not processes.is_first(): return run
+    if export: _export(trained.learn, export, run)
+    if after: after(trained.learn, run)
     return run
 
 
@@ -163,9 +175,10 @@ def _export(learn, file, run):
 
 def _ready(recipe, data, device, on_error):
     "The data's folder and facts, when all that can be known before a run is checked."
+    processes.join(device)
     _check_place(data, device)
     path = dataset(data or recipe.data, headers=on_error == 'raise')
-    facts = data_facts(recipe, path, on_error)
+    facts = processes.from_first(lambda: data_facts(recipe, path, on_error))
     _check(recipe, facts)
     return path, facts
 
@@ -176,13 +189,14 @@ def _head(recipe, seed, facts):
 
 
 def _alone(recipe, seed, path, facts, device, progress, on_error, kept=None):
-    bar = Bar(_steps(recipe, facts), progress)
+    bar = Bar(_steps(recipe, facts), progress and processes.is_first())
     try: return _train(recipe, seed, path, facts, device, bar, on_error, kept)
     finally: bar.close()
 
 
 def _check(recipe, facts):
     "What can be known before a run, is."
+    check_shares(recipe)
     _check_batches(recipe, facts)
     for field in names.KINDS:
         if field != 'loss': recipe.make(field)
@@ -205,8 +219,8 @@ class _Trained:
     watch: Watch
     error: str = None
 
-    def run(self, recipe, position=0) -> Run:
-        about = self.about | dict(recipe=recipe, position=position, epochs=self.watch.epochs)
+    def run(self, recipe) -> Run:
+        about = self.about | dict(recipe=recipe, epochs=self.watch.epochs)
         try:
             if self.error: raise Diverged(self.error)
             with self.learn.no_bar(): quality = _quality(self.learn, recipe)
@@ -237,7 +251,7 @@ def _conditions(device, precision):
     "With what a matrix product reaches, so that seconds of other machines can be compared."
     dtype = torch.bfloat16 if precision == 'bf16' else torch.float32
     measured = dict(gflops_fp32=round(peak(device)), gflops=round(peak(device, dtype)))
-    return conditions(device, precision) | measured
+    return conditions(device, precision) | dict(processes=processes.count()) | measured
 
 
 def training_tflop(learn, seen: dict) -> float:
@@ -257,8 +271,9 @@ def _fit(learn, recipe, data, watch, kept=None, bar=None):
     made = iter(data)  # `fit_progressive` asks for them in the order of the stages
     def fit(cbs=None): fit_progressive(
         learn, lambda size, bs: next(made), recipe.all_stages, cbs=cbs, watch=watch)
-    if kept: kept.fit(learn, watch, fit, bar)
-    else: fit()
+    with together() as cbs:
+        if kept: kept.fit(learn, watch, fit, bar)
+        else: fit(cbs)
 
 
 def _readable_sources(recipe):
@@ -389,47 +404,111 @@ def compare(
     on_error: str = 'raise',  # see `get_dls`
     out: Path = None,        # folder for checkpoints of runs that are not over; they go then
     every='5m',              # see `train`
+    executor=None,           # who carries the runs out: see below; this process if not given
 ) -> Comparison:
     """Train each recipe from each seed, and say whether they differ.
 
     With an `experiment`, each run is stored as soon as it is over. Called again, after Ctrl-C
     or with more seeds, it trains only what is missing, and with `out` it goes on with a run
-    where it was interrupted. Neighbours that differ in nothing but
-    their TTA share one training run. Before anything is trained, it raises `ValueError` if two
-    recipes share a name, if they are scored on different validation pictures, if a batch is
-    larger than a training set, and if a stored run is of another recipe, of other data or of
-    another version of what was registered."""
+    where it was interrupted. Neighbours that differ in nothing but their TTA share one training
+    run. Before anything is trained, it raises `ValueError` if two recipes share a name, if they
+    are scored on different validation pictures, if a batch is larger than a training set, and
+    if a stored run is of another recipe, of other data or of another version of what was
+    registered.
+
+    An `executor` spreads the runs over processes, devices and machines: `Workers()` of this
+    machine; one of `concurrent.futures`; Dask's, by `Client(address).get_executor(pure=False)`;
+    Slurm's, by submitit: `executor = submitit.AutoExecutor('logs')`, and
+    `executor.update_parameters(gpus_per_node=1, timeout_min=600)`. Runs that share a training
+    run stay together. A folder of `data` must be there for all of them. Results are stored
+    here. A run whose worker died is repeated, twice at most; then, and if the executor breaks,
+    `ChildProcessError` says so, and what was finished is kept."""
+    _check_alone(executor, out)
+    processes.join(device)
     _check_place(data, device)
     recipes, seeds = [_with_data(recipe, data) for recipe in recipes], list(seeds)
     _check_distinct([recipe.name for recipe in recipes], seeds)
     if experiment is not None: store.check_experiment(experiment, folder)
     headers = on_error == 'raise'
     paths = {recipe.data: dataset(data or recipe.data, headers) for recipe in recipes}
-    facts = {r.name: data_facts(r, paths[r.data], on_error) for r in recipes}
+    facts = processes.from_first(
+        lambda: {r.name: data_facts(r, paths[r.data], on_error) for r in recipes})
     store.check_same_validation(facts.values())
     store.check_same_report(recipes)
     for recipe in recipes: _check(recipe, facts[recipe.name])
-    runs = _finished(recipes, seeds, facts, experiment, folder) if experiment else {}
-    missing = list(_missing(recipes, seeds, runs))
-    bar = Bar(sum(_steps(first, facts[first.name]) for _, (first, *_) in missing), progress)
-    try:
-        for seed, (first, *others) in missing:
-            place = out and Path(out)/f'{store.stem(first.name)}-seed{seed}'
-            head = _head(first, seed, facts[first.name])
-            with run_folder(place, head, device_for(device), every, resume=True) as kept:
-                trained = _train(first, seed, paths[first.data], facts[first.name], device,
-                                 bar, on_error, kept)
-                for recipe in (first, *others):
-                    run = trained.run(recipe, recipes.index(recipe))
-                    if experiment:
-                        store.write(run, store.file_of(recipe, seed, experiment, folder))
-                    runs[recipe.name, seed] = run
-                if kept: kept.remove()
-            del trained  # lets go of the network before the next one is made
-    finally: bar.close()
+    runs = processes.from_first(
+        lambda: _finished(recipes, seeds, facts, experiment, folder) if experiment else {})
+    missing = [*_missing(recipes, seeds, runs)]
+    bar = Bar(sum(_steps(first, facts[first.name]) for _, (first, *_) in missing),
+              progress and processes.is_first())
+    carry_out = (partial(_one_by_one, out, every) if executor is None
+                 else partial(_spread, executor, data))
+    with closing(bar):
+        for run in carry_out(missing, paths, facts, device, bar, on_error):
+            if experiment and processes.is_first():
+                file = store.file_of(run.recipe, run.seed, experiment, folder)
+                store.write(replace(run, position=recipes.index(run.recipe)), file)
+            runs[run.recipe.name, run.seed] = run
     return Comparison([
         replace(runs[recipe.name, seed], position=position)  # those that were stored, too
         for seed in seeds for position, recipe in enumerate(recipes)])
+
+
+def _one_by_one(out, every, missing, paths, facts, device, bar, on_error):
+    "The runs, carried out by this process. A checkpoint goes when its runs are stored."
+    for seed, group in missing:
+        first = group[0]
+        place = out and Path(out)/f'{store.stem(first.name)}-seed{seed}'
+        head = _head(first, seed, facts[first.name])
+        with run_folder(place, head, device_for(device), every, resume=True) as kept:
+            trained = _train(first, seed, paths[first.data], facts[first.name], device, bar,
+                             on_error, kept)
+            for recipe in group: yield _scored(trained, recipe)
+            if kept: kept.remove()
+        del trained  # lets go of the network before the next one is made
+
+
+def _scored(trained, recipe):
+    "One of several processes scores; the others learn what came out."
+    return processes.from_first(lambda: trained.run(recipe))
+
+
+def _spread(executor, data, missing, paths, facts, device, bar, on_error):
+    "The runs, carried out by others, as they are finished."
+    def job(seed, group):
+        place, found = data or group[0].data, paths[group[0].data]
+        # a folder has its whole path, and what has a name need not be in the same place there
+        if Path(place).expanduser().absolute() == found.absolute(): place = found
+        own = {name: OWN[name] for recipe in group for name in _readable_sources(recipe)}
+        return group, seed, place, device, on_error, own
+    jobs = {f'{group[0].name}, seed {seed}': job(seed, group) for seed, group in missing}
+    for name, runs in spread(executor, _in_worker, jobs):
+        bar.piece(_steps(runs[0].recipe, facts[runs[0].recipe.name]), name)
+        for run in runs:
+            store.check_same_data(run, facts[run.recipe.name])
+            yield replace(run, sources=_readable_sources(run.recipe))
+
+
+def _in_worker(group, seed, data, device, on_error, own):
+    "Runs that share a training run, and what they need of one's own."
+    OWN.update(own)
+    path, facts = _ready(group[0], data, device, on_error)
+    trained = _alone(group[0], seed, path, facts, device, False, on_error)
+    return [trained.run(recipe) for recipe in group]
+
+
+def _check_alone(executor=None, out=None):
+    "Checkpoints are those of one process, which carries a run out by itself."
+    n = processes.count()
+    if executor is not None and n > 1: raise ValueError(
+        f"an executor gives each run to one process, and {n} processes share each run here: "
+        "take one of the two")
+    if out and n > 1: raise ValueError(
+        f"out={str(out)!r}: checkpoints are for a run of one process, and these are {n}: leave "
+        "it out")
+    if out and executor is not None: raise ValueError(
+        f"out={str(out)!r}: checkpoints are for runs of this process, and an executor carries "
+        "them out in others: leave one of them out")
 
 
 def _check_distinct(names, seeds):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,14 @@ def test_two_processes_that_add_to_a_store_give_one(root):
         name: number for name, (number, _) in right(root).items()}
 
 
+def test_of_several_that_need_a_store_at_once_one_builds_it(root):
+    counted = Counted()
+    with ThreadPoolExecutor(4) as pool:
+        folders = [*pool.map(lambda _: build(root, counted), range(4))]
+    assert len({*folders}) == 1
+    assert sorted(counted.names) == sorted(file.name for file in root.iterdir())
+
+
 # --- damage
 
 def damage(folder, rows=slice(None)):
@@ -319,9 +328,9 @@ disk = Path(sys.argv[1])
 (disk/'a.txt').touch()
 def decode(file): return np.full((200, 200, 3), 1, 'u1'), 1.
 for n in (10, 100):  # pictures of 0.12 MB
-    try: store.build_store(disk/'c'/f'{n}', disk, [disk/'a.txt'] * n, decode, 200)
+    try: store.build_store(disk/'stores'/f'{n}', disk, [disk/'a.txt'] * n, decode, 200)
     except cache.DiskFull as error: print(error)
-print([path.name for path in (disk/'c').iterdir()])
+print([path.name for path in (disk/'stores').iterdir()])
 """
 
 def test_a_build_on_a_disk_of_three_megabytes_is_an_error_and_no_bus_error(tmp_path):
