@@ -561,3 +561,11 @@ def test_the_shell_says_what_is_missing(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=message): cli(['train', 'epochs=1', *words])
     assert [*tmp_path.iterdir()] == []
+
+
+def test_checkpoints_are_for_runs_that_one_process_carries_out(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match='an executor carries them out in others'):
+        compare([Recipe(**ONE)], [0], out=tmp_path, executor=object())
+    monkeypatch.setattr('sotatrain.core.processes.count', lambda: 2)
+    with pytest.raises(ValueError, match='for a run of one process, and these are 2'):
+        train(Recipe(**ONE), out=tmp_path)
