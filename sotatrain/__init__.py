@@ -9,6 +9,7 @@ Modules:
 - `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
 - `sotatrain.core.docs`: Comments beside parameters, for `help()`: `document(__name__)` ends a module.
 - `sotatrain.core.pictures`: What a picture is: by its file's name, and as the one way from anything to a Pillow image.
+- `sotatrain.core.pretrained`: Weights that somebody else trained: found without a network, checked, and loaded by order.
 - `sotatrain.core.stage`: A stage of a training run: epochs with pictures of one size.
 - `sotatrain.core.store`: A folder with one array of decoded pictures, and facts about them.
 - `sotatrain.data`: Choose data on which an experiment takes two minutes, look at it, give every picture one size without spoiling it, and keep some back that the model never trains on.
