@@ -25,6 +25,7 @@ Modules:
 - `sotatrain.settings`: The course's run profiles: how big a run is, and on which data.
 - `sotatrain.smoothing`: Ask for a little less than certainty: 0.91 for the right class and 0.01 for each other one, instead of 1 and 0.
 - `sotatrain.sota`: Spend fewer operations on each picture and show more of them: a plain network, and what the winners use, each part measured alone.
+- `sotatrain.transfer`: Start from a network that somebody else trained: keep what it knows about pictures, and teach it your classes.
 - `sotatrain.tta`: Show the network several views of a picture and merge its answers: it costs a forward pass for each view, and no training."""
 
 __version__ = "0.0.1"

@@ -8,7 +8,7 @@ import fastai.vision.all
 from fastai.losses import BaseLoss
 from fastai.vision.all import Callback, Metric, Transform, nn
 
-from .. import learner, mixup, normalize, resizing, smoothing, sota
+from .. import learner, mixup, normalize, resizing, smoothing, sota, transfer
 from ..core import watch
 from ..core.checks import known, nearest, text
 from ..core.docs import document
@@ -17,8 +17,9 @@ from ..tta import check_tta
 from .own import OWN
 from .weights import check_weight
 
-TECHNIQUES = learner, normalize, resizing, mixup, smoothing, sota, watch
-NETWORKS = dict(plain_net=sota.plain_net)  # beside those that `make_model` knows by name
+TECHNIQUES = learner, normalize, resizing, mixup, smoothing, sota, transfer, watch
+# beside those that `make_model` knows by name
+NETWORKS = dict(plain_net=sota.plain_net, pretrained=transfer.pretrained)
 
 
 def _all_names():
