@@ -517,6 +517,7 @@ def most(
     right = table.label == table.answer
     return table[right if kind == 'right' else ~right].nlargest(n, 'p_answer')
 
+# %% ../nbs/10_transfer.ipynb #c1000037
 def confused(table: pd.DataFrame) -> pd.Series:
     "How often each class was taken for another, most often first."
     wrong = table[table.label != table.answer]
@@ -579,6 +580,7 @@ def fit_temperature(
     return math.exp(minimize_scalar(loss, bounds=(-math.log(20), math.log(20)),
                                     method='bounded', options=dict(xatol=1e-6)).x)
 
+# %% ../nbs/10_transfer.ipynb #c1000038
 def _check_answers(p, targets):
     probabilities('p', p)
     if not len(p): raise ValueError("there are no answers: give those to a picture or more")
