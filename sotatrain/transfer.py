@@ -234,7 +234,7 @@ def fit_head(
     x: Tensor,          # pictures × activations
     y: Tensor,          # the class of each
     n_out: int,         # number of classes
-    l2: float = 1e-2,   # weight decay: times half the sum of squared weights, in the loss
+    l2: float = 3e-3,   # weight decay: times half the sum of squared weights, in the loss
     bias: bool = True,
 ) -> nn.Linear:
     "The best linear layer: multinomial logistic regression. Raises for impossible tensors."
@@ -264,7 +264,7 @@ def _descend(head, loss_of):
 def probe(
     learn: Learner,
     views: int = 0,    # see `features`
-    l2: float = 1e-2,  # see `fit_head`
+    l2: float = 3e-3,  # see `fit_head`
 ) -> Features:         # what the layer was trained on
     """Replace the last layer of a learner's network by the best one for its training data, as
     long as the layers below stay as they are. Raises what `features` raises."""
