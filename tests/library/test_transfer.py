@@ -466,3 +466,13 @@ def test_impossible_answers_are_refused():
         with pytest.raises(ValueError, match='targets is 4'): check(p, y[:4])
         with pytest.raises(ValueError, match='no answers'): check(p[:0], y[:0])
     with pytest.raises(ValueError, match='miss'): conformal_limit(p, y, miss=0)
+
+
+# In a comparison
+
+def test_a_recipe_may_start_from_a_trained_network():
+    from sotatrain.experiment import Recipe
+    from sotatrain.experiment.training import learner_of
+    recipe = Recipe(data='doodlenette-20-10', arch={'pretrained': {}}, size=32, bs=5, epochs=1)
+    found = activations(learner_of(recipe, seed=0).model, x := torch.rand(2, 3, 32, 32))
+    assert torch.allclose(found, activations(pretrained(10), x), atol=1e-5)
