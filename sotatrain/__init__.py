@@ -9,6 +9,7 @@ Modules:
 - `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
 - `sotatrain.core.docs`: Comments beside parameters, for `help()`: `document(__name__)` ends a module.
 - `sotatrain.core.pictures`: What a picture is: by its file's name, and as the one way from anything to a Pillow image.
+- `sotatrain.core.pretrained`: Weights that somebody else trained: found without a network, checked, and loaded by order.
 - `sotatrain.core.processes`: Several processes that train one network together: who is who, and what one tells the others.
 - `sotatrain.core.resume`: The state of a learner in the middle of a fit, and how to go on from there: with the same weights, bit for bit on a processor, as a fit that was never interrupted.
 - `sotatrain.core.stage`: A stage of a training run: epochs with pictures of one size.
@@ -30,6 +31,7 @@ Modules:
 - `sotatrain.settings`: The course's run profiles: how big a run is, and on which data.
 - `sotatrain.smoothing`: Ask for a little less than certainty: 0.91 for the right class and 0.01 for each other one, instead of 1 and 0.
 - `sotatrain.sota`: Spend fewer operations on each picture and show more of them: a plain network, and what the winners use, each part measured alone.
+- `sotatrain.transfer`: Start from a network that somebody else trained: keep what it knows about pictures, and teach it your classes.
 - `sotatrain.tta`: Show the network several views of a picture and merge its answers: it costs a forward pass for each view, and no training."""
 
 __version__ = "0.0.1"

@@ -18,4 +18,5 @@ from .tta import *
 from .mixup import *
 from .smoothing import *
 from .sota import *
+from .transfer import *
 from .questionnaire import answer_key, progress, question, questions, quiz

@@ -16,6 +16,7 @@ __all__ = ['SPLITS', 'class_name', 'imagenette', 'image_files', 'check_dataset',
 # %% ../nbs/01_data.ipynb #2380a1fd
 import csv
 import os
+from importlib import resources
 from pathlib import Path
 from urllib.error import URLError
 
@@ -159,6 +160,7 @@ def _named(source):
     name = source if isinstance(source, str) else ''
     if drawn := re.fullmatch(r'doodlenette(?:-(\d{1,9})-(\d{1,9}))?', name):
         return doodlenette(None, *(int(n) for n in drawn.groups() if n))
+    if name == 'clothing': return Path(resources.files('sotatrain')/'clothing')
     if photos := re.fullmatch(r'imagenette(?:-(160|320|full))?', name):
         return imagenette({'160': 160, 'full': 'full'}.get(photos[1], 320))
 
@@ -167,7 +169,7 @@ def _folder(source):
     if os.path.isdir(path): return path
     raise FileNotFoundError(
         f"no data set {str(source)!r}: choose imagenette, imagenette-160, imagenette-320, "
-        "imagenette-full, doodlenette, or an existing folder with train/ and val/")
+        "imagenette-full, doodlenette, clothing, or an existing folder with train/ and val/")
 
 # %% ../nbs/01_data.ipynb #c94bdd37
 def dataset(
@@ -177,9 +179,10 @@ def dataset(
     """The folder of a data set, downloaded or drawn if need be.
 
     `'imagenette'` is the 320-pixel one; `-160`, `-320` and `-full` choose.
-    `'doodlenette-200-100'` has 200 training and 100 validation pictures. Raises what
-    `imagenette` and `check_dataset` raise, `FileNotFoundError` for a name that is neither a
-    data set nor a folder, and `TypeError` for what is no name."""
+    `'doodlenette-200-100'` has 200 training and 100 validation pictures. `'clothing'` are
+    photographs that come with the library. Raises what `imagenette` and `check_dataset` raise,
+    `FileNotFoundError` for a name that is neither a data set nor a folder, and `TypeError` for
+    what is no name."""
     if isinstance(source, Settings): source = source.source
     return check_dataset(_named(source) or _folder(source), headers)
 

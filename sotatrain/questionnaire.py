@@ -282,7 +282,8 @@ CHAPTERS = {'data': 'Imagenette and an honest split',
             'tta': 'Test-time augmentation',
             'mixup': 'Mixup',
             'smoothing': 'Label smoothing',
-            'sota': 'All of it together'}
+            'sota': 'All of it together',
+            'transfer': 'Transfer learning'}
 
 _KINDS = {kind.kind: kind for kind in (Choice, Number, Code, FreeText)}
 

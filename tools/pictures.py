@@ -302,6 +302,27 @@ def stack():
     return finish(ax)
 
 
+def borrowed():
+    "Chapter 10: layers that are kept, a list of numbers for each picture, one new layer."
+    ax = canvas()
+    for i, name in enumerate(('church', 'gas pump')):
+        put(ax, portrait(name, 160), .12, 1.0 - i*.82, .74)
+    arrow(ax, 1.0, .95)
+    for i in range(5): box(ax, 1.55 + i*.42, .3, .32, 1.3, fc=BLUE)
+    box(ax, 2.36, .78, .5, .4, fc='white', ec=INK, lw=2.5)  # a lock
+    ax.plot([2.48, 2.48, 2.61, 2.74, 2.74], [1.18, 1.36, 1.44, 1.36, 1.18], color=INK, lw=3)
+    arrow(ax, 3.7, .95)
+    rng = np.random.default_rng(3)
+    for row in range(2):
+        for i, shade in enumerate(rng.random(9)):
+            box(ax, 4.25 + i*.16, 1.05 - row*.5, .15, .3, fc=str(round(1 - .8*shade, 2)))
+    arrow(ax, 5.8, .95)
+    box(ax, 6.35, .3, .32, 1.3, fc=ORANGE)
+    say(ax, 7.25, 1.2, 'church', 14)
+    say(ax, 7.25, .7, 'gas pump', 14)
+    return finish(ax)
+
+
 def question():
     "Chapter 12: a question, its options with one ticked, and the answer."
     ax = canvas()
@@ -358,6 +379,7 @@ OPENINGS = {
     '07_mixup': blends,
     '08_smoothing': targets,
     '09_sota': stack,
+    '10_transfer': borrowed,
     '12_questionnaire': question,
     'A1_doodlenette': cards,
     'A2_pieces': pieces}

@@ -8,7 +8,7 @@ import fastai.vision.all
 from fastai.losses import BaseLoss
 from fastai.vision.all import Callback, Metric, Transform, nn
 
-from .. import learner, mixup, normalize, resizing, smoothing, sota
+from .. import learner, mixup, normalize, resizing, smoothing, sota, transfer
 from ..core import watch
 from ..core.checks import known, nearest, text
 from ..core.docs import document
@@ -18,7 +18,9 @@ from . import together
 from .own import OWN
 from .weights import check_weight
 
-TECHNIQUES = learner, normalize, resizing, mixup, smoothing, sota, watch, together
+TECHNIQUES = (
+    learner, normalize, resizing, mixup, smoothing, sota, transfer, watch, together)
+NETWORKS = dict(pretrained=transfer.pretrained)  # beside those that `make_model` knows by name
 
 
 def _all_names():
@@ -179,7 +181,7 @@ def make(field, specs):
 
 
 def _network(name, parameters):
-    found = OWN.get(name)
+    found = OWN.get(name) or NETWORKS.get(name)
     if found: return partial(found, **parameters) if parameters else found
     return partial(learner.make_model, name, **parameters) if parameters else name
 

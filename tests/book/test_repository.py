@@ -174,7 +174,7 @@ def test_wheel_carries_what_the_library_reads(wheel):
         for file in experiments:
             name = f'sotatrain/{file.relative_to(ROOT).as_posix()}'
             assert z.read(name) == file.read_bytes()
-        patterns = 'questions/*.md', 'core/*.mplstyle'
+        patterns = 'questions/*.md', 'core/*.mplstyle', 'clothing/**/*.*'
         others = [file for pattern in patterns for file in (ROOT/'sotatrain').glob(pattern)]
         for file in others:
             assert z.read(file.relative_to(ROOT).as_posix()) == file.read_bytes()
