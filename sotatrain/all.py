@@ -4,8 +4,8 @@ Five names are fastai's too, and mean ours from then on: `CutMix`, `MixUp`, `Nor
 `LabelSmoothingCrossEntropy`, `one_hot`. If fastai's import is the later one, they silently mean
 fastai's again. Where the order is not certain: import sotatrain.all as st, and st.MixUp.
 
-Trained models as data are in `sotatrain.deploy`, for fastai has a `save_model` and a
-`load_model` of its own."""
+Trained models as data are in sotatrain.deploy: its functions have names that fastai uses for
+something else."""
 from . import settings
 from .data import *
 from .doodlenette import CLASSES, doodlenette

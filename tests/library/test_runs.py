@@ -59,21 +59,23 @@ RECIPES = {name: Recipe(name=name, **values) for name, values in {
         opt='SGD', schedule='flat_cos', augment={'flip': 0.}, cbs=['AlternateFlip', 'CutMix']),
     'grown': ONE | dict(
         opt='Adam', batch_tfms='Normalize', cbs={
-            'ProgressiveResize': {'small': 8}, 'ManifoldMixUp': {}, 'CheckNormalize': {}}),
+            'ProgressiveResize': {'small': 8}, 'ManifoldMixUp': {}, 'CheckNormalize': {},
+            'SharedBatchNorm': {}}),
     'chosen': TINY | dict(
         stages=stages('one_cycle', 'constant'), opt='fast_adamw', cbs=['MixOne', 'Erase'],
         loss='LabelSmoothingCrossEntropy', bf16=False),
     'coloured': ONE | dict(
         opt='fast_sgd', schedule='constant', cbs={
-            'TrivialColours': {}, 'ValidateEvery': {'n': 2}, 'GradientAccumulation': {
-                'n_acc': 12}}),
+            'TrivialColours': {}, 'ValidateEvery': {'n': 2}, 'KeepStatistics': {},
+            'GradientAccumulation': {'n_acc': 12}}),
     'tuned': TINY | dict(  # `fine_tune` lets the whitened filters be trained after all
         stages=[dict(size=16, epochs=1, bs=10, lr=.02),
                 dict(size=16, epochs=3, bs=5, lr=.02, schedule='fine_tune')],
         opt='ranger', cbs=['WhitenStem']),
     'mixed': TINY | dict(
         stages=stages('fine_tune', 'linear'), opt='muon', augment={'flip': 0.}, cbs={
-            'AlternateFlip': {}, 'AverageWeights': {}, 'MixOne': {}}),
+            'AlternateFlip': {}, 'AverageWeights': {}, 'MixOne': {},
+            'KeepWeights': {'epochs': [1, 2]}}),
 }.items()}
 
 
