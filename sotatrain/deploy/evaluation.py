@@ -13,7 +13,7 @@ from ..core.checks import did_you_mean
 from ..core.docs import document
 from ..core.pictures import has_picture_name
 from ..data import class_name
-from ..experiment.statistics import wilson
+from ..transfer import interval
 from .card import between, most_confused
 from .classifier import Classifier
 from .stream import picture_files, predictions
@@ -133,7 +133,7 @@ def _columns(pairs):
 
 def share(right, n):
     if not n: raise ValueError("no picture was scored: give one or more")
-    low, high = wilson(right, n)
+    low, high = interval(right, n)
     return dict(value=right / n, low=low, high=high)
 
 

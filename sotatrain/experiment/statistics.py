@@ -3,7 +3,7 @@ import math
 import statistics
 from typing import NamedTuple
 
-__all__ = ['Difference', 'paired_difference', 'wilson']
+__all__ = ['Difference', 'paired_difference']
 
 
 class Difference(NamedTuple):
@@ -41,24 +41,6 @@ def paired_difference(
     if n == 1: return Difference(mean, -math.inf, math.inf, 1)
     half = _student(n - 1, confidence) * statistics.stdev(differences) / math.sqrt(n)
     return Difference(mean, mean - half, mean + half, n)
-
-
-def wilson(
-    right: int,
-    n: int,  # right and wrong ones together
-    confidence: float = .95,
-) -> tuple:  # low, high: from 0 to 1
-    """Wilson's interval (1927) for a share of which `right` of `n` were seen: what one network
-    would reach on more pictures of this kind. Of seeds it knows nothing.
-
-    Raises `ValueError` for numbers that are no such share."""
-    if not 0 <= right <= n or n < 1: raise ValueError(
-        f"{right} of {n} is no share: give at least one picture, and as many or fewer right")
-    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
-    share, spread = right / n, z*z / n
-    middle = (share + spread/2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4*n))
-    return max(0., middle - half), min(1., middle + half)
 
 
 def _student(degrees, confidence):

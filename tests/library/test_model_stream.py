@@ -10,16 +10,13 @@ import pytest
 import torch
 import yaml
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from sotatrain.core.threads import ahead_in_threads
 from sotatrain.deploy import Evaluation, evaluate, load_model, predictions
 from sotatrain.deploy.about import read_about
 from sotatrain.deploy.card import card, metadata, most_confused
 from sotatrain.deploy.stream import picture_files
-from sotatrain.experiment.statistics import wilson
 from sotatrain.tta import calibration_error
 
 pytestmark = pytest.mark.usefixtures('registered')
@@ -143,18 +140,6 @@ def test_the_interval_of_the_calibration_error_is_that_of_more_pictures():
     errors = [calibration_error(*answers(1000, seed=seed)) for seed in range(60)]
     values = scored(*answers(1000)).calibration_error
     assert (values['high'] - values['low']) / 2 == pytest.approx(1.96 * np.std(errors), rel=.4)
-
-
-@hypothesis_settings(deadline=None)
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilsons_interval_against_scipy(share):
-    expected = stats.binomtest(*share).proportion_ci(.95, 'wilson')
-    assert wilson(*share) == pytest.approx((expected.low, expected.high), abs=1e-9)
-
-
-@pytest.mark.parametrize('share', [(0, 0), (3, 2), (-1, 2)])
-def test_what_is_no_share_is_refused(share):
-    with pytest.raises(ValueError, match='is no share'): wilson(*share)
 
 
 def test_classes_without_pictures_have_no_accuracy():

@@ -394,6 +394,12 @@ def test_wilsons_interval(right, n, low, high):
     assert interval(right, n) == approx((low, high), abs=1e-4)
 
 
+@pytest.mark.parametrize('right, n, message', [
+    (0, 0, 'n=0'), (3, 2, 'more answers'), (-1, 2, 'right=-1')])
+def test_what_is_no_share_is_refused(right, n, message):
+    with pytest.raises(ValueError, match=message): interval(right, n)
+
+
 def test_grad_cam_is_cam_where_that_exists():
     "Below one average and one linear layer the gradient of a map is its weight."
     with seeded(0): model = nn.Sequential(
