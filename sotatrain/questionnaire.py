@@ -283,7 +283,8 @@ CHAPTERS = {'data': 'Imagenette and an honest split',
             'mixup': 'Mixup',
             'smoothing': 'Label smoothing',
             'sota': 'All of it together',
-            'transfer': 'Transfer learning'}
+            'transfer': 'Transfer learning',
+            'runs': 'Runs that last'}
 
 _KINDS = {kind.kind: kind for kind in (Choice, Number, Code, FreeText)}
 

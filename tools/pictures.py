@@ -369,6 +369,27 @@ def pieces():
     return finish(ax)
 
 
+def struck():
+    "Appendix: epochs with checkpoints, a strike, the way on; and a model's folder."
+    ax, y = canvas(), 1.25
+    for i in range(5):
+        x = .35 + i*1.02
+        lost = i == 2
+        ax.plot([x, x + .72], [y, y], color=GRAY if lost else BLUE, lw=9, ls='-',
+                solid_capstyle='butt')
+        if not lost: box(ax, x + .74, y - .17, .2, .34, fc=GREEN)
+    bolt = [(2.86, 2.12), (2.55, 1.5), (2.74, 1.5), (2.6, 1.05), (3.0, 1.66), (2.8, 1.66)]
+    ax.add_patch(Polygon(bolt, fc=ORANGE, ec='white', lw=1.5))
+    ax.annotate('', (3.42, y - .28), (2.2, y - .28), arrowprops=dict(
+        arrowstyle='-|>', color=INK, lw=3, connectionstyle='arc3,rad=.45', mutation_scale=22))
+    say(ax, 2.8, .25, 'on from the last checkpoint')
+    arrow(ax, 5.5, y)
+    for i, name in enumerate(('weights', 'facts', 'card')):
+        box(ax, 6.15, 1.62 - i*.55, 1.65, .44, fc='white', ec=INK, lw=2)
+        say(ax, 6.97, 1.84 - i*.55, name)
+    return finish(ax)
+
+
 OPENINGS = {
     '01_data': wall,
     '02_presize': crops,
@@ -382,6 +403,7 @@ OPENINGS = {
     '10_transfer': borrowed,
     '12_questionnaire': question,
     'A1_doodlenette': cards,
-    'A2_pieces': pieces}
+    'A2_pieces': pieces,
+    'A3_runs': struck}
 
 if __name__ == '__main__': main()

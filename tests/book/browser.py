@@ -51,16 +51,19 @@ class Browser:
 
     def open(self, address, width, theme):
         "A page as wide as `width` px, on light or dark paper; returns what went wrong."
-        self.call('Emulation.setDeviceMetricsOverride', width=width, height=900,
-                  deviceScaleFactor=1, mobile=False)
-        self.call('Emulation.setEmulatedMedia',
-                  features=[dict(name='prefers-color-scheme', value=theme)])
+        self.show(width, theme)
         self.events.clear()
         self.call('Page.navigate', url=address)
         while not any(e['method'] == 'Page.loadEventFired' for e in self.events): self._next()
         self.ask('new Promise(done => setTimeout(() => done(0), 300))')
         wrong = ('Runtime.exceptionThrown', 'Log.entryAdded')
         return [e['params'] for e in self.events if e['method'] in wrong]
+
+    def show(self, width, theme):
+        self.call('Emulation.setDeviceMetricsOverride', width=width, height=900,
+                  deviceScaleFactor=1, mobile=False)
+        self.call('Emulation.setEmulatedMedia',
+                  features=[dict(name='prefers-color-scheme', value=theme)])
 
     def ask(self, expression):
         "What a JavaScript expression gives."

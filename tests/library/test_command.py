@@ -19,6 +19,7 @@ from sotatrain.cli import main as cli
 from sotatrain.core.store import build_store
 from sotatrain.experiment import Recipe, load_runs, store
 from tests.library.fakes import SMALL, fake_run
+from tests.library.forked import Forked
 
 pytestmark = pytest.mark.usefixtures('own_cache')
 
@@ -343,21 +344,17 @@ def test_interruption_in_the_shell_says_how_to_go_on(monkeypatch, tmp_path):
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path):
     "A real process, a real signal."
-    command = [
-        sys.executable, '-m', 'sotatrain.cli', 'compare', str(a_file(tmp_path, 'a')),
-        '--seeds', '1000', '--name', 'x', '--results', str(tmp_path)]
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                 env=users_environment())
-    with subprocess.Popen(command, **pipes) as child:
-        try:
-            wait_for_two_files(tmp_path/'x', child)
-            child.send_signal(signal.SIGINT)
-            out, err = child.communicate(timeout=60)
-        finally: child.kill()
-    assert child.returncode == 1
-    assert err.strip() == (
+    words = ['compare', str(a_file(tmp_path, 'a')), '--seeds', '1000', '--name', 'x',
+             '--results', str(tmp_path)]
+    child = Forked(tmp_path, cli, words)
+    try:
+        wait_for_two_files(tmp_path/'x', child)
+        child.send_signal(signal.SIGINT)
+        assert child.wait() == 1
+    finally: child.kill()
+    assert child.err.strip() == (
         'sotatrain: interrupted; finished runs are kept, and the same command goes on')
-    assert 'epoch 1 of 1, train loss' in out and '\r' not in out
+    assert 'epoch 1 of 1, train loss' in child.out and '\r' not in child.out
     assert len(load_runs('x', tmp_path)) >= 2
     assert not [*(tmp_path/'x').glob('.*')]
 

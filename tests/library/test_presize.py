@@ -2,9 +2,6 @@ import json
 import math
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -31,6 +28,7 @@ from sotatrain.core.antialias import averaged_crops, block_sizes
 from sotatrain.data import CLASSES, class_name, datablock_dls, image_files, noisy_labels
 from sotatrain.doodlenette import draw
 from sotatrain.presize import *
+from tests.library.forked import Forked
 
 CHURCH = 'n03028079'
 
@@ -256,33 +254,25 @@ def test_an_older_format_says_so(tiny):
         PresizedImages.load(store.folder)
 
 
-BUILD = """
-import sys, sotatrain.presize as p
-print('ready', flush=True)
-print(p.PresizedImages.build(sys.argv[1], 600, progress=False).folder)
-"""
-
-def start_build(path):
-    command = [sys.executable, '-W', 'ignore', '-c', BUILD, str(path)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def large_build(path): print(PresizedImages.build(path, 600, progress=False).folder)
 
 
 def test_a_killed_build_leaves_nothing_under_the_name(tiny, tmp_path):
-    process = start_build(tiny)
-    process.stdout.readline()
+    process = Forked(tmp_path, large_build, tiny)
     stores = tmp_path/'cache'/'presized'
     def has_begun(): return stores.exists() and list(stores.glob('.*/folder/images.npy'))
     while not has_begun() and process.poll() is None: time.sleep(.002)
-    process.send_signal(signal.SIGKILL if hasattr(signal, 'SIGKILL') else signal.SIGTERM)
+    process.kill()
     process.wait()
     assert [p for p in stores.iterdir() if not p.name.startswith('.')] == []
     assert len(PresizedImages.build(tiny, 600, progress=False)) == 60
 
 
 def test_two_builds_at_once_give_one_store(tiny, tmp_path):
-    both = [start_build(tiny) for _ in range(2)]
-    folders = {process.communicate()[0].splitlines()[-1] for process in both}
-    assert [p.returncode for p in both] == [0, 0] and len(folders) == 1
+    both = [Forked(tmp_path, large_build, tiny) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    folders = {process.out.strip() for process in both}
+    assert len(folders) == 1
     assert [str(p) for p in (tmp_path/'cache'/'presized').iterdir()] == list(folders)
 
 

@@ -35,6 +35,7 @@ from sotatrain.experiment import (
 )
 from sotatrain.experiment.runs import Interrupted, read_checkpoint, run_folder, write_checkpoint
 from tests.library.fakes import measured
+from tests.library.forked import Forked
 
 pytestmark = pytest.mark.usefixtures('own_cache', 'no_peak')
 CPU = torch.device('cpu')
@@ -483,17 +484,15 @@ def test_a_comparison_goes_on_within_a_run(tmp_path, monkeypatch):
     assert measured(run) == measured(train(recipe, progress=False, device='cpu'))
 
 
-def a_process(file, place, *words):
-    command = [sys.executable, '-m', 'sotatrain', 'train', file, '--out', place, '--every', '0',
-               '--device', 'cpu', *words]
-    return subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True,
-                            stderr=subprocess.PIPE, env=os.environ | {'OMP_NUM_THREADS': '1'})
+def a_process(folder, file, place, *words):
+    words = ['train', file, '--out', place, '--every', '0', '--device', 'cpu', *words]
+    return Forked(folder, cli, [*map(str, words)])
 
 
 def wait_for(process, condition):
     for _ in range(1200):
         if condition(): return
-        if process.poll() is not None: raise AssertionError(process.communicate())
+        if process.poll() is not None: raise AssertionError(process.out + process.err)
         time.sleep(.05)
     raise AssertionError('it took more than a minute')
 
@@ -505,19 +504,18 @@ def test_kill_9_and_sigterm_of_a_real_process_and_on_from_the_shell(tmp_path, mo
     file, place, log = tmp_path/'mixed.json', tmp_path/'run', tmp_path/'run'/'log.csv'
     file.write_text(recipe.to_json())
 
-    killed = a_process(file, place)
+    killed = a_process(tmp_path, file, place)
     wait_for(killed, lambda: log.exists() and len(log.read_text().splitlines()) > 2)
     killed.kill()
     killed.wait()
     assert not (place/'run.json').exists()
 
-    asked, before = a_process(file, place, '--resume'), log.read_text()
+    asked, before = a_process(tmp_path, file, place, '--resume'), log.read_text()
     wait_for(asked, lambda: log.read_text() != before)
     asked.send_signal(signal.SIGTERM)
-    _, text = asked.communicate(timeout=60)
-    assert asked.returncode == 1
-    assert text.splitlines()[-1].startswith('sotatrain: SIGTERM in epoch ')
-    assert '--resume in the shell) goes on' in text
+    assert asked.wait() == 1
+    assert asked.err.splitlines()[-1].startswith('sotatrain: SIGTERM in epoch ')
+    assert '--resume in the shell) goes on' in asked.err
 
     words = ['train', str(file), '--out', str(place), '--device', 'cpu']
     with pytest.raises(SystemExit, match='unfinished'): cli(words)

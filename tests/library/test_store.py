@@ -1,6 +1,5 @@
 """Runs as files: their names, their lines, where they are, and what a damaged one says."""
 import json
-import multiprocessing
 import re
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from sotatrain.experiment import (
     stored_results,
 )
 from tests.library.fakes import STAGE, fake_comparison, fake_run
+from tests.library.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCH = dict(stage=0, size=16., train_loss=1., valid_loss=2., accuracy=.5, seconds=1.)
@@ -209,15 +209,12 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
 
 def write_many(folder):
-    for i in range(20): store.write(fake_run(seed=i), Path(folder)/'x'/f'run{i}.json')
+    for i in range(20): store.write(fake_run(seed=i), folder/'x'/f'run{i}.json')
 
 
 def test_two_processes_write_the_same_files(tmp_path):
-    context = multiprocessing.get_context('spawn')
-    processes = [context.Process(target=write_many, args=(str(tmp_path),)) for _ in range(2)]
-    for p in processes: p.start()
-    for p in processes: p.join()
-    assert [p.exitcode for p in processes] == [0, 0]
+    both = [Forked(tmp_path, write_many, tmp_path) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
     assert [run.seed for run in load_runs('x', tmp_path)] == [*range(20)]
     assert len([*(tmp_path/'x').iterdir()]) == 20
 

@@ -70,6 +70,7 @@ def test_a_run_says_where_and_when(recipes, tiny_network):
     assert all(re.fullmatch('[0-9a-f]{16}', run.data[f'{s}_content']) for s in ('train', 'val'))
     assert re.match(r'20\d\d-\d\d-\d\dT', run.conditions['date'])
     assert torch.__version__.startswith(run.conditions['versions']['torch'])
+    assert run.conditions['gflops'] == run.conditions['gflops_fp32'] == 100
 
 
 EVERY_FIELD = Recipe(
@@ -524,7 +525,8 @@ def test_pictures_that_change_places_are_other_data(recipes, tiny, tmp_path):
 @pytest.mark.parametrize('n, validated', [
     (1, [1, 1, 1, 1, 1]), (2, [0, 1, 0, 1, 1]), (9, [0, 0, 0, 0, 1])])
 def test_validation_after_some_epochs_only(n, validated):
-    plain, some = (train(Recipe(**SMALL | dict(epochs=5, cbs=cbs)), progress=False)
+    small = SMALL | dict(arch={'plain_net': {'widths': [4, 4, 8], 'blocks': [0]}}, epochs=5)
+    plain, some = (train(Recipe(**small | dict(cbs=cbs)), progress=False)
                    for cbs in ({}, {'ValidateEvery': {'n': n}}))
     assert ['valid_loss' in epoch for epoch in some.epochs] == [bool(v) for v in validated]
     assert measured(plain)[2] == measured(some)[2]
