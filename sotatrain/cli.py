@@ -56,7 +56,7 @@ def main(argv=None):
         return status
     except BrokenPipeError: return _end_quietly()
     except KeyboardInterrupt as stop:
-        if str(stop): sys.exit(f'sotatrain: {stop}')
+        if str(stop): sys.exit(processes.last_words(f'sotatrain: {stop}'))
         kept = "; finished runs are kept, and the same command goes on"
         sys.exit(processes.last_words(
             f"\nsotatrain: interrupted{kept if getattr(args, 'name', None) else ''}"))

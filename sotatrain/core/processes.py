@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 __all__ = [
-    'Lost', 'Share', 'count', 'from_first', 'is_first', 'join', 'last_words',
-    'losses_explained', 'rank']
+    'Lost', 'Share', 'any_of', 'count', 'from_first', 'gathered', 'is_first', 'join',
+    'last_words', 'losses_explained', 'rank']
 
 LAUNCHED = 'RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'
 PATIENCE = timedelta(days=2)  # one may decode a whole data set, or score, while others wait
@@ -91,6 +91,25 @@ def from_first(make):
     made, other = box[0]
     if other is not None: raise error or other
     return made
+
+
+def gathered(value) -> list:
+    "What each process has, by their numbers. All of them have to call this."
+    if count() < 2: return [value]
+    import torch
+    found = [None] * count()
+    with losses_explained(): torch.distributed.all_gather_object(found, value)
+    return found
+
+
+def any_of(*flags: bool) -> list:
+    "Of each flag, whether any process has it set. All of them have to call this."
+    if count() < 2: return [*flags]
+    import torch
+    flags = torch.tensor(flags, dtype=torch.uint8)
+    with losses_explained():
+        torch.distributed.all_reduce(flags, torch.distributed.ReduceOp.MAX)
+    return [*map(bool, flags)]
 
 
 def last_words(sentence: str):

@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from fastai.vision.all import CancelEpochException, Learner, nn
 
+from . import processes
 from .plain import from_plain, plain, plain_items
 
-__all__ = ['can_pause', 'restore', 'resumed', 'state_of']
+__all__ = ['can_pause', 'generators', 'restore', 'resumed', 'set_generators', 'state_of']
 
 OF_LEARNER = 'pct_train', 'train_iter', 'iter', 'loss', 'smooth_loss', 'final_record'
 
@@ -38,7 +39,8 @@ def state_of(
     learn: Learner,
     *more,  # callbacks that are not the learner's at the moment
 ) -> dict:  # tensors are not copied
-    "All of a learner that a fit changes, but the data and where it is."
+    """All of a learner that a fit changes, but the data and where it is. Of several processes
+    that train together, each draws random numbers of its own; all else is the same in them."""
     return dict(
         model=learn.model.state_dict(),
         weights={name: _of_weights(p) for name, p in learn.model.named_parameters()},
@@ -47,7 +49,7 @@ def state_of(
         counts=_counts(learn.opt),
         learner=plain_items({name: getattr(learn, name, None) for name in OF_LEARNER}),
         parts=[[type(part).__name__, _of_part(part)] for part in _parts(learn, more)],
-        random=random_states(learn.dls))
+        random=processes.gathered(random_states(learn.dls)))
 
 
 def _of_weights(p):
@@ -82,11 +84,15 @@ def _of_part(part):
 
 def random_states(dls) -> dict:
     "All random generators, those of the loaders included."
+    return generators(dls.device) | dict(loaders=[_of_loader(dl) for dl in dls.loaders])
+
+
+def generators(device) -> dict:
+    "The states of the global random generators."
     name, numbers, *rest = np.random.get_state()
-    states = dict(
-        python=random.getstate(), numpy=[name, numbers.tolist(), *rest],
-        torch=torch.get_rng_state(), loaders=[_of_loader(dl) for dl in dls.loaders])
-    if dls.device.type == 'cuda': states['cuda'] = torch.cuda.get_rng_state(dls.device)
+    states = dict(python=random.getstate(), numpy=[name, numbers.tolist(), *rest],
+                  torch=torch.get_rng_state())
+    if device.type == 'cuda': states['cuda'] = torch.cuda.get_rng_state(device)
     return states
 
 
@@ -115,7 +121,10 @@ def restore(
     if state['counts']: vars(learn.opt.opt).update(state['counts'])
     for name, value in state['learner'].items(): setattr(learn, name, from_plain(value))
     for part, (_, values) in zip(parts, state['parts']): _set_part(part, from_plain(values))
-    set_random(learn.dls, state['random'])
+    set_random(learn.dls, _own(state['random']))
+
+
+def _own(states): return states[processes.rank()]
 
 
 def _set_weights(p, trains, grad):
@@ -128,12 +137,16 @@ def _set_part(part, values):
     else: vars(part).update(values)
 
 
-def set_random(dls, states):
+def set_generators(states, device):
     random.setstate(states['python'])
     name, numbers, *rest = states['numpy']
     np.random.set_state((name, np.array(numbers, np.uint32), *rest))
-    torch.set_rng_state(states['torch'])
-    if 'cuda' in states: torch.cuda.set_rng_state(states['cuda'], dls.device)
+    torch.set_rng_state(states['torch'].cpu())
+    if 'cuda' in states: torch.cuda.set_rng_state(states['cuda'].cpu(), device)
+
+
+def set_random(dls, states):
+    set_generators(states, dls.device)
     for dl, (order, crops) in zip(dls.loaders, states['loaders']):
         dl.rng.setstate(order)
         if crops is not None: dl.generator.set_state(crops)
@@ -165,7 +178,7 @@ def resumed(
         learn.n_iter = len(learn.dl)
         restore(learn, state)
         if batches == learn.n_iter: return
-        with _rest(learn.dls, batches, order, state['random']):
+        with _rest(learn.dls, batches, order, _own(state['random'])):
             for batch in enumerate(learn.dl, batches): learn.one_batch(*batch)
 
     learn._do_fit, learn.all_batches = do_fit, all_batches

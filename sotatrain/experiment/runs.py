@@ -7,7 +7,8 @@ lost machine: at most the time since the last checkpoint is lost.
     best.pt      that of the epoch with the highest validation accuracy
     run.json     what came out, when it is over
 
-Checkpoints are written whole or not at all, and reading one executes nothing."""
+Checkpoints are written whole or not at all, and reading one executes nothing. Of several
+processes that train together, the first one reads and writes, for all."""
 import csv
 import io
 import json
@@ -16,13 +17,14 @@ import os
 import shutil
 import signal
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import perf_counter
 
 import torch
 from fastai.vision.all import Callback
 
+from ..core import processes
 from ..core.cache import DiskFull, explained, new_file, only_one, remove_folder, write_whole
 from ..core.checks import as_path, seconds, truth
 from ..core.docs import document
@@ -33,7 +35,7 @@ from .store import Run
 
 __all__ = ['Interrupted', 'RunFolder', 'run_folder']
 
-FORMAT = 1  # of a checkpoint; raise it when it changes
+FORMAT = 2  # of a checkpoint; raise it when it changes
 
 
 class Interrupted(KeyboardInterrupt):
@@ -55,18 +57,21 @@ def read_checkpoint(
     file: Path,
     about: dict,  # what it must be of
     device,       # where the run goes on
+    content: bytes = None,  # of the file, if another process has read it
 ) -> tuple:       # (place, state)
     "Raises `ValueError` that names the file if it is damaged, foreign or of another run."
+    source = file if content is None else io.BytesIO(content)
     try:
-        values = torch.load(file, map_location=_mapped(device), weights_only=True)
+        values = torch.load(source, map_location=_mapped(device), weights_only=True)
         version, there = values['format'], values['about']
         place, state = values['place'], values['state']
     except torch.OutOfMemoryError: raise
     except Exception as error: raise ValueError(
         f"{file} is no readable checkpoint ({type(error).__name__}): move it away, and the run "
         "goes on from the other one, or from its beginning") from error
-    if version > FORMAT: raise ValueError(
-        f"{file} has format {version}, and this version reads up to {FORMAT}: update sotatrain")
+    if version != FORMAT: raise ValueError(
+        f"{file} has format {version}, and this version reads {FORMAT}: go on with the version "
+        "that wrote it, or remove the folder, and the run begins again")
     if there != about: raise ValueError(
         f"{file} is a checkpoint of another run ({_differences(there, about)}): move it away, "
         "or ask for that run")
@@ -101,13 +106,18 @@ class Checkpoints(Callback):
     def before_train(self): self.shuffled = self.dls.train.rng.getstate()
 
     def after_batch(self):
-        last, asked = self.iter + 1 == self.n_iter, self.folder.asked
-        wanted = last or can_pause(self.dls.train) and (asked or self.folder.is_due)
+        last = self.iter + 1 == self.n_iter
+        due, asked = processes.any_of(self.folder.is_due, bool(self.folder.asked))
+        wanted = last or can_pause(self.dls.train) and (asked or due)
         if self.training and wanted: self.save()
-        if asked: raise Interrupted(
-            f"{asked[0]} in epoch {len(self.rows) + 1}: the checkpoint is in "
-            f"{self.folder.path}; resume=True (--resume in the shell) goes on with it, and a "
-            "comparison does so when it is asked for again")
+        if asked: self.stop()
+
+    def stop(self):
+        by, *_ = sum(processes.gathered(self.folder.asked), [])
+        raise Interrupted(
+            f"{by} in epoch {len(self.rows) + 1}: the checkpoint is in {self.folder.path}; "
+            "resume=True (--resume in the shell) goes on with it, and a comparison does so by "
+            "itself")
 
     def save(self):
         self.saved = self.fits, self.epoch
@@ -153,20 +163,31 @@ class RunFolder:
 
     def open(self, resume):
         "Raises `ValueError` for a folder of another run, and for an unfinished one."
-        recipe = self.path/'recipe.json'
+        self.finished = processes.from_first(lambda: self._finished(resume))
+        if not self.finished: self.checkpoint = self.read()
+
+    def _finished(self, resume):
+        "What came out, if the run is over; if not, the folder is ready for it."
+        recipe, run, finished = self.path/'recipe.json', self.path/'run.json', None
         if recipe.exists(): self._check(recipe)
         for draft in self.path.glob('.*.draft'): draft.unlink()  # of a process that was killed
-        if (self.path/'run.json').exists(): self.finished = store.read(self.path/'run.json')
-        if recipe.exists() and not resume and not self.finished: raise ValueError(
+        if run.exists(): finished = store.read(run)
+        if recipe.exists() and not resume and not finished: raise ValueError(
             f"{self.path} holds this run, unfinished: resume=True (--resume in the shell) goes "
             "on with it; to begin again, remove the folder or name another one")
         if not recipe.exists(): store.write_head(self.head, recipe)
-        if not self.finished: self.checkpoint = self.read()
+        return finished
 
     def read(self):
         "Place and state of the last checkpoint, or of the best one; None without any."
+        found = processes.from_first(self._checkpoint)
+        return read_checkpoint(found[0], self.about, self.device, found[1]) if found else None
+
+    def _checkpoint(self):
+        "The file, and for several processes its content."
         file = next((file for file in (self.last, self.best) if file.exists()), None)
-        return read_checkpoint(file, self.about, self.device) if file else None
+        if file is None: return None
+        return file, file.read_bytes() if processes.count() > 1 else None
 
     def _check(self, file):
         head, there = self.head, store.read(file)
@@ -206,23 +227,31 @@ class RunFolder:
         finally: give_back()
 
     @property
-    def is_due(self): return perf_counter() - self.since >= self.every
+    def is_due(self):
+        return processes.is_first() and perf_counter() - self.since >= self.every
 
     def save(self, state, place):
+        processes.from_first(lambda: self._save(state, place))
+        self.since = perf_counter()
+
+    def _save(self, state, place):
         try: write_checkpoint(self.last, self.about, place, state)
         except DiskFull as error: raise DiskFull(
             f"{error}; the checkpoint before this one stays: resume=True (--resume in the "
             "shell) goes on with it") from error
-        self.since = perf_counter()
 
-    def keep_best(self):
+    def keep_best(self): processes.from_first(self._keep_best)
+
+    def _keep_best(self):
         "The last checkpoint is the best one, too; where disks can, without a second copy."
         if not self.last.exists(): return  # the run went on from the best one
         with new_file(self.best) as draft:
             try: os.link(self.last, draft)
             except OSError: shutil.copyfile(self.last, draft)
 
-    def log(self, rows):
+    def log(self, rows): processes.from_first(lambda: self._log(rows))
+
+    def _log(self, rows):
         "Append the last of `rows`; where the file is not what was written before, write all."
         file, before, text = self.path/'log.csv', _csv(rows[:-1]), _csv(rows)
         with suppress(FileNotFoundError):
@@ -233,10 +262,19 @@ class RunFolder:
         write_whole(file, text)
 
     def finish(self, run):
-        store.write(run, self.path/'run.json')
+        processes.from_first(lambda: store.write(run, self.path/'run.json'))
         self.finished = run
 
-    def remove(self): remove_folder(self.path)
+    def remove(self): processes.from_first(lambda: remove_folder(self.path))
+
+
+def _take(path, until):
+    "Make the folder if need be, and have it for this process alone, until the block ends."
+    try: path.mkdir(parents=True, exist_ok=True)
+    except OSError as error: raise type(error)(
+        f"{path} cannot be made ({reason(error)}): name another folder for the run") from None
+    _check_ours(path)
+    until.enter_context(only_one(path/'.lock', str(path)))
 
 
 def _check_ours(path):
@@ -250,6 +288,7 @@ def _about(head, device):
     recipe = {name: value for name, value in head.recipe.to_dict().items() if name != 'data'}
     return json.loads(json.dumps(dict(
         recipe=recipe, seed=head.seed, sources=head.sources, device=device.type,
+        processes=processes.count(),
         data={key: head.data.get(key) for key in store.KEY})))
 
 
@@ -281,11 +320,8 @@ def run_folder(
     path = as_path('out', out).absolute()
     every = seconds('every', every)
     truth('resume', resume)
-    try: path.mkdir(parents=True, exist_ok=True)
-    except OSError as error: raise type(error)(
-        f"{path} cannot be made ({reason(error)}): name another folder for the run") from None
-    _check_ours(path)
-    with only_one(path/'.lock', str(path)):
+    with ExitStack() as until:
+        processes.from_first(lambda: _take(path, until))
         folder = RunFolder(path, head, every, device)
         folder.open(resume)
         yield folder

@@ -18,6 +18,7 @@ from ..core import processes
 from ..core.docs import document
 from ..core.forward import CallNetwork
 from ..core.processes import Share
+from ..core.resume import generators, set_generators
 from ..learner import seeded
 
 __all__ = ['SharedBatchNorm', 'check_shares', 'together']
@@ -55,14 +56,22 @@ class Together(CallNetwork):
     not), and its running statistics are averaged after each step."""
     order = CallNetwork.order - 2  # before `AverageWeights`, which validates with the network
     parallel = None
+    outside = None  # states of the random generators that all processes share, in training
 
     def __init__(self): self.epoch_only = ExitStack()
-    def close(self): self.epoch_only.close()
+
+    def close(self):
+        self.epoch_only.close()
+        # after an interruption in this epoch, the block that ends here has begun elsewhere
+        if self.outside is not None: set_generators(self.outside, self.device)
+        self.outside = None
 
     def before_train(self):
         super().before_train()
         self.close()
         seed = torch.randint(2**60, ()).item() + processes.rank()
+        self.device = self.dls.device
+        self.outside = generators(self.device)
         self.epoch_only.enter_context(self._sharing(self.dls.train))
         self.epoch_only.enter_context(seeded(seed))
         # each epoch anew: a callback may have frozen a part, or begun to train it

@@ -12,7 +12,7 @@ from fastai.vision.all import Learner, Metric, accuracy, nn
 
 from ..core import processes
 from ..core.bars import Bar
-from ..core.cache import check_writable, write_or_keep
+from ..core.cache import check_writable, remove_folder, write_or_keep
 from ..core.checks import as_path, optional, whole
 from ..core.content import data_identity
 from ..core.docs import document
@@ -122,7 +122,8 @@ def train(
 
     Started by `torchrun` or `accelerate launch`, several processes carry it out together; all
     of them return the same `Run`, and the first one exports. Each takes its share of every
-    batch of `bs` pictures, and draws random numbers of its own for mixing and the like.
+    batch of `bs` pictures, and draws random numbers of its own for mixing and the like. Their
+    checkpoints are for as many processes.
     Networks with parameters that take no part in the loss are refused by PyTorch then.
 
     Raises `ValueError`, before it trains, for a batch size above the number of training
@@ -130,12 +131,12 @@ def train(
     and `OSError` if `export` cannot be written: before it trains if that can be known then;
     later, what was trained is kept, and the error says where."""
     if export: export = check_writable(export)
-    _check_alone(out=out)
     path, facts = _ready(recipe, data, device, on_error)
     head = _head(_with_data(recipe, data), seed, facts)
     with run_folder(out, head, device_for(device), every, resume) as kept:
         if kept and kept.finished and not (export or after):
-            if progress: print(f"{kept.path} holds this run, finished: it is not trained again")
+            if progress and processes.is_first():
+                print(f"{kept.path} holds this run, finished: it is not trained again")
             return kept.finished
         trained = _alone(recipe, seed, path, facts, device, progress, on_error, kept)
         run = _scored(trained, _with_data(recipe, data))
@@ -420,10 +421,11 @@ def compare(
     machine; one of `concurrent.futures`; Dask's, by `Client(address).get_executor(pure=False)`;
     Slurm's, by submitit: `executor = submitit.AutoExecutor('logs')`, and
     `executor.update_parameters(gpus_per_node=1, timeout_min=600)`. Runs that share a training
-    run stay together. A folder of `data` must be there for all of them. Results are stored
-    here. A run whose worker died is repeated, twice at most; then, and if the executor breaks,
+    run stay together. Folders of `data` and `out` must be the same for all of them. Results are
+    stored here. A run whose worker died is repeated, from its checkpoint if there is one, twice
+    at most; then, and if the executor breaks,
     `ChildProcessError` says so, and what was finished is kept."""
-    _check_alone(executor, out)
+    _check_either(executor)
     processes.join(device)
     _check_place(data, device)
     recipes, seeds = [_with_data(recipe, data) for recipe in recipes], list(seeds)
@@ -441,10 +443,10 @@ def compare(
     missing = [*_missing(recipes, seeds, runs)]
     bar = Bar(sum(_steps(first, facts[first.name]) for _, (first, *_) in missing),
               progress and processes.is_first())
-    carry_out = (partial(_one_by_one, out, every) if executor is None
-                 else partial(_spread, executor, data))
+    if out is not None: out = as_path('out', out).absolute()
+    carry_out = _one_by_one if executor is None else partial(_spread, executor, data)
     with closing(bar):
-        for run in carry_out(missing, paths, facts, device, bar, on_error):
+        for run in carry_out(missing, paths, facts, device, bar, on_error, out, every):
             if experiment and processes.is_first():
                 file = store.file_of(run.recipe, run.seed, experiment, folder)
                 store.write(replace(run, position=recipes.index(run.recipe)), file)
@@ -454,12 +456,11 @@ def compare(
         for seed in seeds for position, recipe in enumerate(recipes)])
 
 
-def _one_by_one(out, every, missing, paths, facts, device, bar, on_error):
+def _one_by_one(missing, paths, facts, device, bar, on_error, out, every):
     "The runs, carried out by this process. A checkpoint goes when its runs are stored."
     for seed, group in missing:
         first = group[0]
-        place = out and Path(out)/f'{store.stem(first.name)}-seed{seed}'
-        head = _head(first, seed, facts[first.name])
+        head, place = _head(first, seed, facts[first.name]), _place(out, first, seed)
         with run_folder(place, head, device_for(device), every, resume=True) as kept:
             trained = _train(first, seed, paths[first.data], facts[first.name], device, bar,
                              on_error, kept)
@@ -468,47 +469,48 @@ def _one_by_one(out, every, missing, paths, facts, device, bar, on_error):
         del trained  # lets go of the network before the next one is made
 
 
+def _place(out, recipe, seed): return out and out/f'{store.stem(recipe.name)}-seed{seed}'
+
+
 def _scored(trained, recipe):
     "One of several processes scores; the others learn what came out."
     return processes.from_first(lambda: trained.run(recipe))
 
 
-def _spread(executor, data, missing, paths, facts, device, bar, on_error):
+def _spread(executor, data, missing, paths, facts, device, bar, on_error, out, every):
     "The runs, carried out by others, as they are finished."
     def job(seed, group):
         place, found = data or group[0].data, paths[group[0].data]
         # a folder has its whole path, and what has a name need not be in the same place there
         if Path(place).expanduser().absolute() == found.absolute(): place = found
         own = {name: OWN[name] for recipe in group for name in _readable_sources(recipe)}
-        return group, seed, place, device, on_error, own
+        return group, seed, place, device, on_error, own, out, every
     jobs = {f'{group[0].name}, seed {seed}': job(seed, group) for seed, group in missing}
     for name, runs in spread(executor, _in_worker, jobs):
-        bar.piece(_steps(runs[0].recipe, facts[runs[0].recipe.name]), name)
+        first = runs[0].recipe
+        bar.piece(_steps(first, facts[first.name]), name)
         for run in runs:
             store.check_same_data(run, facts[run.recipe.name])
             yield replace(run, sources=_readable_sources(run.recipe))
+        if out: remove_folder(_place(out, first, runs[0].seed))
 
 
-def _in_worker(group, seed, data, device, on_error, own):
+def _in_worker(group, seed, data, device, on_error, own, out, every):
     "Runs that share a training run, and what they need of one's own."
     OWN.update(own)
-    path, facts = _ready(group[0], data, device, on_error)
-    trained = _alone(group[0], seed, path, facts, device, False, on_error)
-    return [trained.run(recipe) for recipe in group]
+    first = group[0]
+    path, facts = _ready(first, data, device, on_error)
+    head, place = _head(first, seed, facts), _place(out, first, seed)
+    with run_folder(place, head, device_for(device), every, resume=True) as kept:
+        trained = _alone(first, seed, path, facts, device, False, on_error, kept)
+        return [trained.run(recipe) for recipe in group]
 
 
-def _check_alone(executor=None, out=None):
-    "Checkpoints are those of one process, which carries a run out by itself."
+def _check_either(executor):
     n = processes.count()
     if executor is not None and n > 1: raise ValueError(
         f"an executor gives each run to one process, and {n} processes share each run here: "
         "take one of the two")
-    if out and n > 1: raise ValueError(
-        f"out={str(out)!r}: checkpoints are for a run of one process, and these are {n}: leave "
-        "it out")
-    if out and executor is not None: raise ValueError(
-        f"out={str(out)!r}: checkpoints are for runs of this process, and an executor carries "
-        "them out in others: leave one of them out")
 
 
 def _check_distinct(names, seeds):

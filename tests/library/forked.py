@@ -1,6 +1,7 @@
 """Real processes that cost no seconds: forked by a server that has imported the library once.
 
 Where a system cannot do that, they are started anew."""
+import itertools
 import multiprocessing
 import os
 import sys
@@ -10,6 +11,7 @@ METHOD = 'forkserver' if 'forkserver' in multiprocessing.get_all_start_methods()
 CONTEXT = multiprocessing.get_context(METHOD)
 if METHOD == 'forkserver': CONTEXT.set_forkserver_preload(
     ['sotatrain.all', 'sotatrain.cli', 'sotatrain.experiment.training', 'pytest'])
+NUMBERS = itertools.count()
 
 
 class Forked:
@@ -17,7 +19,8 @@ class Forked:
 
     It has the environment of now, and then `changes`."""
     def __init__(self, folder, function, *args, **changes):
-        self.files = [folder/f'{name}-{len([*folder.iterdir()])}' for name in ('out', 'err')]
+        number = next(NUMBERS)
+        self.files = [folder/f'{name}-{number}' for name in ('out', 'err')]
         self.process = CONTEXT.Process(
             target=_run, args=(self.files, {**os.environ, **changes}, os.getcwd(),
                                function, args))

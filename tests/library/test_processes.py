@@ -1,6 +1,7 @@
 """One run in several processes."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 from itertools import groupby
@@ -20,6 +21,7 @@ from sotatrain.experiment import Recipe, SharedBatchNorm, compare, load_runs, ow
 from sotatrain.experiment.together import check_shares
 from sotatrain.presize import get_dls
 from tests.library.fakes import SMALL
+from tests.library.forked import Forked
 
 pytestmark = pytest.mark.usefixtures('own_cache')
 
@@ -31,7 +33,11 @@ RECIPES = dict(
     norm=PLAIN | dict(
         arch={'plain_net': {'widths': [4, 4, 8], 'blocks': [1]}}, lr=.01, opt='muon',
         cbs=['Seen', 'MixUp']),
-    dies=PLAIN | dict(arch='NoNorm', lr=.03, cbs=['Dies']))
+    dies=PLAIN | dict(arch='NoNorm', lr=.03, cbs=['Dies']),
+    stops=PLAIN | dict(
+        arch={'plain_net': {'widths': [4, 4, 8], 'blocks': [1]}}, lr=.01, opt='muon',
+        cbs=['Stops', 'MixUp', 'AverageWeights', 'TrivialColours']))
+COMPARED = 'plain', 'norm', 'dies'
 
 
 # --- shares of a batch
@@ -177,12 +183,12 @@ def test_alone_a_process_needs_no_shared_batch_norm(tiny_network):
 def ended(shared_cache, tmp_path_factory):
     "A comparison in two processes, of which one is killed in the last of three runs."
     folder = tmp_path_factory.mktemp('two')
-    for name, recipe in RECIPES.items(): (folder/f'{name}.json').write_text(json.dumps(recipe))
+    for name in COMPARED: (folder/f'{name}.json').write_text(json.dumps(RECIPES[name]))
     changes = dict(SOTATRAIN_CACHE=str(shared_cache), SEEN=str(folder), OMP_NUM_THREADS='1')
     done = subprocess.run(
         [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', '2',
          '-m', 'tests.library.two_processes', 'compare', '--name', 'x', '--seeds', '1',
-         '--results', str(folder), *(str(folder/f'{name}.json') for name in RECIPES)],
+         '--results', str(folder), *(str(folder/f'{name}.json') for name in COMPARED)],
         env=os.environ | changes, capture_output=True, text=True, timeout=300)
     return SimpleNamespace(
         status=done.returncode, out=done.stdout, err=done.stderr, folder=folder,
@@ -216,7 +222,8 @@ def own_things():
     "What the two processes have registered, here."
     before = {**own.OWN}
     from tests.library import two_processes
-    yield two_processes
+    for name in ('NoNorm', 'Seen', 'Stops', 'Dies'): own.OWN[name] = vars(two_processes)[name]
+    yield
     own.OWN.clear()
     own.OWN.update(before)
 
@@ -255,3 +262,75 @@ def test_a_process_that_is_killed_ends_all_and_finished_runs_are_kept(ended):
     assert ended.status != 0
     assert [*ended.runs] == ['plain', 'norm']
     assert ended.err.count('sotatrain: one of 2 processes has died or was killed') == 1
+
+
+# --- that are interrupted
+
+class Pair:
+    "Two processes that carry out a command together."
+    def __init__(self, folder, *words, **changes):
+        # where they meet outlives them, as with `torchrun`
+        self.store = torch.distributed.TCPStore(
+            'localhost', 0, is_master=True, wait_for_workers=False)
+        changes |= dict(WORLD_SIZE='2', MASTER_ADDR='localhost',
+                        MASTER_PORT=str(self.store.port), TORCHELASTIC_USE_AGENT_STORE='True')
+        self.both = [
+            Forked(folder, _command, [*map(str, words)],
+                   **changes | dict(RANK=rank, LOCAL_RANK=rank)) for rank in '01']
+
+    def wait(self):
+        status = [process.wait() for process in self.both]
+        self.out, self.err = (''.join(getattr(process, name) for process in self.both)
+                              for name in ('out', 'err'))
+        return status
+
+
+def _command(words):
+    from tests.library import two_processes
+    sys.exit(two_processes.main(words))
+
+
+def weights(place):
+    return torch.load(place/'last.pt', weights_only=True)['state']['model']
+
+
+# a batch of training, of validation, the last one of an epoch
+@pytest.mark.parametrize('batches', [1, 3, 6])
+def test_two_that_are_interrupted_end_like_two_that_were_not(batches, uninterrupted, tmp_path):
+    words = ['train', uninterrupted.file, '--out', tmp_path/'run', '--device', 'cpu']
+    stopped = Pair(tmp_path, *words, STOP_AFTER=str(batches))
+    assert stopped.wait() == [1, 1]
+    assert stopped.err.count('sotatrain: ') == stopped.err.count('resume=True') == 1
+    assert not (tmp_path/'run'/'run.json').exists()
+    on = Pair(tmp_path, *words, '--resume')
+    assert on.wait() == [0, 0], on.err
+    a, b = weights(tmp_path/'run'), weights(uninterrupted.place)
+    assert all(torch.equal(a[name], b[name]) for name in b)
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(shared_cache, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('whole')
+    file, place = folder/'stops.json', folder/'run'
+    file.write_text(json.dumps(RECIPES['stops']))
+    pair = Pair(folder, 'train', file, '--out', place, '--device', 'cpu',
+                SOTATRAIN_CACHE=str(shared_cache))
+    assert pair.wait() == [0, 0], pair.err
+    return SimpleNamespace(file=file, place=place)
+
+
+def test_a_checkpoint_of_two_is_not_one_of_one(uninterrupted, own_things, tmp_path):
+    shutil.copytree(uninterrupted.place, tmp_path/'run')
+    (tmp_path/'run'/'run.json').unlink()
+    words = ['train', uninterrupted.file, '--out', tmp_path/'run', '--resume']
+    with pytest.raises(SystemExit, match='processes: 2 there, 1 here'):
+        cli([*map(str, words), '--device', 'cpu'])
+
+
+def test_a_folder_that_is_refused_is_told_by_one_of_two(uninterrupted, tmp_path):
+    (tmp_path/'run').mkdir()
+    (tmp_path/'run'/'thesis.tex').write_text('')
+    pair = Pair(
+        tmp_path, 'train', uninterrupted.file, '--out', tmp_path/'run', '--device', 'cpu')
+    assert pair.wait() == [1, 1]
+    assert pair.err.count('holds thesis.tex, and no run') == 1

@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from sotatrain.cli import main as cli
-from sotatrain.experiment import Recipe, Workers, compare, load_runs, own, register, training
+from sotatrain.experiment import (
+    Recipe,
+    Workers,
+    compare,
+    load_runs,
+    own,
+    register,
+    train,
+    training,
+)
 from sotatrain.experiment.spread import spread
 from tests.library.fakes import SMALL, dies_once, measured
 
@@ -187,6 +196,32 @@ def test_finished_runs_are_kept_when_one_kills_its_workers(recipes, tiny_network
         compare(recipes, [0], executor=Travelling((1, 2, 3)), **kept)
     assert [run.recipe.name for run in load_runs('x', tmp_path)] == ['baseline', 'flip']
     assert len(compare(recipes, [0], **kept).runs) == 3
+
+
+def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(
+    recipes, tiny_network, tmp_path, monkeypatch,
+):
+    fits, fit = [], training.Watch.after_batch
+    class Death(BaseException): pass
+    def after_batch(self):
+        fit(self)
+        fits.append(self.steps)
+        if len(fits) == 4: raise Death
+    class Mortal(Travelling):
+        def submit(self, *args):
+            try: return super().submit(*args)
+            except Death:
+                future = Future()
+                future.set_exception(BrokenProcessPool('died'))
+                return future
+    monkeypatch.setattr(training.Watch, 'after_batch', after_batch)
+    recipe = replace(recipes[0], epochs=3)
+    kept = dict(progress=False, out=tmp_path/'out', device='cpu')
+    run, = compare([recipe], [0], executor=Mortal(), **kept).runs
+    assert fits.count(1) == 1 and fits[4] > 1  # it was not begun again
+    assert [*(tmp_path/'out').iterdir()] == []
+    monkeypatch.setattr(training.Watch, 'after_batch', fit)
+    assert measured(run) == measured(train(recipe, progress=False, device='cpu'))
 
 
 def own_loss(output, target): return (output - target[:, None]).pow(2).mean()

@@ -1,5 +1,6 @@
 """The command, for `torchrun -m tests.library.two_processes`: what a process sees is written
-into the folder `SEEN`, and in recipes with `Dies` process 1 is killed after its first epoch."""
+into the folder `SEEN`; in recipes with `Dies` process 1 is killed after its first epoch, and
+`Stops` asks it to stop."""
 import json
 import os
 import signal
@@ -35,6 +36,18 @@ class Seen(Callback):
     def after_fit(self):
         file = Path(os.environ['SEEN'])/f'{type(self.model).__name__}-{processes.rank()}.json'
         file.write_text(json.dumps(self.seen))
+
+
+@register
+class Stops(Callback):
+    "Asks process 1 to stop after as many batches as the environment says."
+    order = 9_000  # shortly before checkpoints are written
+    batches = 0
+
+    def after_batch(self):
+        self.batches += 1
+        if processes.rank() == 1 and self.batches == int(os.environ.get('STOP_AFTER', 0)):
+            signal.raise_signal(signal.SIGTERM)
 
 
 @register
