@@ -1,0 +1,87 @@
+"""The book's claims on all 9,469 photographs, with a network that is small enough for it.
+
+`python -m experiments.queue` works the plan off. Decided beforehand: the recipes, and that each
+is run from five seeds, or from three where wrong labels meet 80 epochs."""
+from dataclasses import replace
+
+from sotatrain.experiment import Recipe, sota
+
+from .mixup import BOTH, MIXUP, SMOOTHING, naming
+from .tta import ways_to_predict
+
+# The slim network and the small crops of chapter 9's recipes, with chapter 3's optimizer, rate
+# and schedule.
+FIRST = Recipe(
+    'plain', data='imagenette', arch={'plain_net': {'widths': [24, 48, 128, 256, 512]}},
+    size=32, presize=40, epochs=20, bs=64, lr=6e-3, augment={'min_scale': .35},
+    cbs={'ValidateEvery': {'n': 10}}, report='reported')
+LENGTHS = 5, 20, 80
+NOISE = 5, 25, 50
+
+
+def _with(way):
+    "Callbacks of a way beside those of the first recipe."
+    return way | {'cbs': FIRST.cbs | way.get('cbs', {})}
+
+
+MANY = {
+    'plain': {}, 'Mixup': MIXUP, 'smoothing': SMOOTHING, 'Mixup and smoothing': BOTH,
+    'Mixup .2': dict(cbs={'MixUp': {'alpha': .2}}),
+    'Mixup, not at the end': dict(cbs={'MixUp': {'until': .8}}),
+    'CutMix': dict(cbs={'CutMix': {}})}
+MANY = {name: _with(way) for name, way in MANY.items()}
+FOUR = {name: MANY[name] for name in ('plain', 'Mixup', 'smoothing', 'Mixup and smoothing')}
+
+
+def at_all_lengths():
+    named = naming(FIRST)
+    runs = (named(f', {epochs} epochs', MANY, epochs=epochs) for epochs in LENGTHS)
+    normalized = replace(FIRST, name='normalized, 20 epochs', batch_tfms={'Normalize': {}})
+    return [*sum(runs, []), normalized]
+
+
+def with_wrong_labels():
+    named = naming(FIRST)
+    return sum((named(f', {noise} wrong, {epochs} epochs', FOUR, noise=noise, epochs=epochs)
+                for epochs in (20, 80) for noise in NOISE), [])
+
+
+def at_equal_cost():
+    "About 28 TFLOP each, whatever their sizes."
+    fixed = replace(FIRST, size=64, presize=80, cbs={'ValidateEvery': {'n': 100}})
+    def grow(begin, end): return fixed.cbs | {
+        'ProgressiveResize': {'small': 32, 'begin': begin, 'end': end}}
+    stages = [dict(size=size, epochs=epochs, bs=64, lr=lr)
+              for size, epochs, lr in ((32, 16, 6e-3), (64, 4, 3e-3))]
+    none = dict.fromkeys(('size', 'epochs', 'bs', 'lr'))
+    return [
+        replace(fixed, name='64 px', epochs=8),
+        replace(fixed, name='48 px', size=48, epochs=14),
+        replace(fixed, name='growing early', epochs=12, cbs=grow(0., .75)),
+        replace(fixed, name='growing late', epochs=12, cbs=grow(.2, .9)),
+        replace(fixed, name='stages', **none, stages=stages),
+        replace(fixed, name='64 px, DataBlock', epochs=8, loader='datablock', augment={})]
+
+
+STRONG = {'TrivialColours': {}, 'Erase': {}}
+NETS = {'small': [12, 24, 64, 128, 256], 'large': [32, 64, 128, 256, 512]}
+
+
+def strong_augmentation():
+    return [
+        replace(FIRST, name=f'{size} network{suffix}', arch={'plain_net': {'widths': widths}},
+                cbs=FIRST.cbs | more)
+        for size, widths in NETS.items() for suffix, more in (('', {}), (', strong', STRONG))]
+
+
+EXPERIMENTS = {
+    'claims-soft': at_all_lengths(),
+    'claims-wrong': with_wrong_labels(),
+    'claims-sizes': at_equal_cost(),
+    'claims-strong': strong_augmentation(),
+    'claims-tta': ways_to_predict(sota('minutes-15'))}
+
+
+def seeds_of(recipe):
+    "How many a recipe is run from."
+    return 3 if recipe.noise and recipe.epochs == 80 else 5
