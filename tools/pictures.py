@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 from PIL import Image, ImageOps
 
+from sotatrain.data import dataset
 from sotatrain.doodlenette import CLASSES, draw, portrait
 from sotatrain.experiment import load_runs
 
@@ -96,6 +97,29 @@ TRAIN = [('tench', 3), ('English springer', 4), ('cassette player', 4), ('chain 
          ('church', 3), ('French horn', 1), ('garbage truck', 7), ('gas pump', 2),
          ('golf ball', 2), ('parachute', 6), ('English springer', 6), ('church', 0)]
 VALID = [('church', 1), ('gas pump', 3), ('tench', 0), ('parachute', 4)]
+
+
+def own():
+    "Before the chapters: folders of photographs, a wall between people, a bar, a mistake."
+    ax = canvas()
+    clothes = dataset('clothing')/'train'
+    for i, name in enumerate(('hat', 'shoes', 'dress')):
+        y = 1.93 - i*.66
+        box(ax, .1, y, .5, .12, fc=ORANGE)
+        box(ax, .1, y - .38, .95, .42, fc=ORANGE)
+        say(ax, .57, y - .17, name, 12, color='white')
+        for j, file in enumerate(sorted((clothes/name).iterdir())[6:9]):
+            left = 1.25 + j*.6 + (.75 if j == 2 else 0)
+            put(ax, square(Image.open(file)), left, y - .42, .54)
+    bricks(ax, 2.58, .2, .42, 1.86)
+    arrow(ax, 3.95, 1.15)
+    box(ax, 4.75, .95, 1.5, .42, fc=GRAY)
+    box(ax, 4.75, .95, 1.2, .42, fc=BLUE)
+    ax.errorbar([5.95], [1.16], xerr=[.16], color=INK, capsize=6, lw=2.5, capthick=2.5)
+    say(ax, 5.5, .68, 'right: 80 ± 8 %', 13)
+    put(ax, square(Image.open(sorted((clothes/'shirt').iterdir())[4])), 6.85, .78, .9)
+    say(ax, 7.3, .5, 'dress? No.', 13)
+    return finish(ax)
 
 
 def wall():
@@ -391,6 +415,7 @@ def struck():
 
 
 OPENINGS = {
+    '00_your_photos': own,
     '01_data': wall,
     '02_presize': crops,
     '03_learner': runs,

@@ -16,7 +16,8 @@ from tools.course import is_bare_object
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
-CHAPTERS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
+# What exports a module; the page before chapter 1 uses what they export.
+CHAPTERS = [path for path in NOTEBOOKS if path.stem[:2].isdigit() and path.stem[:2] != '00']
 by_stem = dict(ids=lambda path: path.stem)
 WITHOUT_CACHE = shutil.ignore_patterns('__pycache__')
 
