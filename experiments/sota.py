@@ -13,8 +13,9 @@ _, NET = ALL.network
 
 
 # Chapter 3's network and settings, at about the same cost
-XRESNET = Recipe('xresnet18', data='imagenette', arch='xresnet18', size=64, presize=96, epochs=2,
-                 bs=64, lr=6e-3, cbs=ONCE, report='reported')
+XRESNET = Recipe(
+    'xresnet18', data='imagenette', arch='xresnet18', size=64, presize=96, epochs=2, bs=64,
+    lr=6e-3, cbs=ONCE, report='reported')
 
 
 def _without(part, **changes): return replace(ALL, name=f'without {part}', **changes)

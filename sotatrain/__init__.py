@@ -18,6 +18,7 @@ Modules:
 - `sotatrain.deploy.about`: What one has to know of a model beside its weights: one JSON file, read without PyTorch.
 - `sotatrain.deploy.forms`: A model in forms that need neither this library nor Python: `torch.export` and ONNX.
 - `sotatrain.doodlenette.dataset`: A picture of Doodlenette, composed as a photograph is, and a data set of them.
+- `sotatrain.doodlenette.tiles`: Tiles of a landscape from above, each with several labels, drawn by code.
 - `sotatrain.experiment.recipe`: A recipe: all that decides how a run goes but its seed, easy to store and to compare.
 - `sotatrain.experiment.runs`: The folder of a run, with which it survives Ctrl-C, SIGTERM, `kill -9`, a full disk and a lost machine: at most the time since the last checkpoint is lost.
 - `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's stem>-seed<n>.json`.
@@ -31,6 +32,7 @@ Modules:
 - `sotatrain.settings`: The course's run profiles: how big a run is, and on which data.
 - `sotatrain.smoothing`: Ask for a little less than certainty: 0.91 for the right class and 0.01 for each other one, instead of 1 and 0.
 - `sotatrain.sota`: Spend fewer operations on each picture and show more of them: a plain network, and what the winners use, each part measured alone.
+- `sotatrain.tables`: Most data come with a table and not with folders: read it with suspicion, split it so that nothing leaks, and choose the measure before you look at the result.
 - `sotatrain.transfer`: Start from a network that somebody else trained: keep what it knows about pictures, and teach it your classes.
 - `sotatrain.tta`: Show the network several views of a picture and merge its answers: it costs a forward pass for each view, and no training."""
 

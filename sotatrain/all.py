@@ -18,5 +18,6 @@ from .tta import *
 from .mixup import *
 from .smoothing import *
 from .sota import *
+from .tables import *
 from .transfer import *
 from .questionnaire import answer_key, progress, question, questions, quiz

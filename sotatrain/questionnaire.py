@@ -284,6 +284,7 @@ CHAPTERS = {'data': 'Imagenette and an honest split',
             'smoothing': 'Label smoothing',
             'sota': 'All of it together',
             'transfer': 'Transfer learning',
+            'tables': 'Labels in a table',
             'runs': 'Runs that last'}
 
 _KINDS = {kind.kind: kind for kind in (Choice, Number, Code, FreeText)}

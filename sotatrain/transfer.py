@@ -12,10 +12,10 @@ learn.validate()
 
 # %% auto #0
 __all__ = ['pretrained', 'Preprocessing', 'preprocessing', 'pretrained_dls', 'last_layer', 'activations', 'Features', 'features',
-           'fit_head', 'probe', 'interval', 'each_layer', 'three_groups', 'KeepStatistics', 'transfer_learner',
-           'what_trains', 'freeze_groups', 'spread', 'cycle_lengths', 'KeepWeights', 'fit_cycles', 'soup', 'ensemble',
-           'answers', 'most', 'confused', 'per_class', 'grad_cam', 'temper', 'fit_temperature', 'conformal_limit',
-           'conformal_sets']
+           'fit_head', 'descend', 'probe', 'interval', 'each_layer', 'three_groups', 'KeepStatistics',
+           'transfer_learner', 'what_trains', 'freeze_groups', 'spread', 'cycle_lengths', 'KeepWeights', 'fit_cycles',
+           'soup', 'ensemble', 'answers', 'most', 'confused', 'per_class', 'grad_cam', 'temper', 'fit_temperature',
+           'conformal_limit', 'conformal_sets']
 
 # %% ../nbs/10_transfer.ipynb #c1000001
 import hashlib
@@ -226,16 +226,17 @@ def features(
     file = _file_of(model, dl, views, seed)
     compute = partial(_computed, model, dl, views)
     x = _kept(file, compute) if file else compute()
-    return Features(x, dl.targets[0].as_subclass(Tensor).repeat(max(1, views))
-                    if dl.targets else None)
+    y = dl.targets[0].as_subclass(Tensor) if dl.targets else None
+    return Features(x, y if y is None else torch.cat([y] * max(1, views)))
 
 # %% ../nbs/10_transfer.ipynb #c1000012
 def fit_head(
     x: Tensor,          # pictures × activations
     y: Tensor,          # the class of each
     n_out: int,         # number of classes
-    l2: float = 3e-3,   # weight decay: times half the sum of squared weights, in the loss
+    l2: float = 1e-2,   # weight decay: times half the sum of squared weights, in the loss
     bias: bool = True,
+    weight: Tensor = None,  # importance of each class, a number for each; 1 if not given
 ) -> nn.Linear:
     "The best linear layer: multinomial logistic regression. Raises for impossible tensors."
     whole('n_out', n_out)
@@ -244,12 +245,16 @@ def fit_head(
     tensor('y', y, (len(x),), 'whole numbers', low=0, high=n_out - 1)
     head = nn.Linear(x.shape[1], n_out, bias=bias)
     for p in head.parameters(): nn.init.zeros_(p)
-    _descend(head, lambda: F.cross_entropy(head(x), y) + l2/2 * head.weight.square().sum())
+    descend(head, lambda: F.cross_entropy(head(x), y, weight)
+            + l2/2 * head.weight.square().sum())
     return head
 
 # %% ../nbs/10_transfer.ipynb #c1000013
-def _descend(head, loss_of):
-    "To the lowest point of a loss, by L-BFGS."
+def descend(
+    head: nn.Module,  # whose weights change
+    loss_of,          # a function without parameters that gives the loss
+):
+    "To the lowest point of a loss that has only one, by L-BFGS."
     weights = [*head.parameters()]
     opt = torch.optim.LBFGS(weights, max_iter=300, tolerance_grad=1e-6, tolerance_change=1e-10,
                             history_size=20, line_search_fn='strong_wolfe')
@@ -264,7 +269,7 @@ def _descend(head, loss_of):
 def probe(
     learn: Learner,
     views: int = 0,    # see `features`
-    l2: float = 3e-3,  # see `fit_head`
+    l2: float = 1e-2,  # see `fit_head`
 ) -> Features:         # what the layer was trained on
     """Replace the last layer of a learner's network by the best one for its training data, as
     long as the layers below stay as they are. Raises what `features` raises."""

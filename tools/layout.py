@@ -10,8 +10,8 @@ PACKAGE = ROOT/'sotatrain'
 ROOMS = [
     'core', 'settings', 'doodlenette',
     'data', 'presize', 'learner', 'normalize', 'resizing', 'tta', 'mixup', 'smoothing',
-    'sota', 'transfer', 'experiment', 'deploy', 'questions', 'questionnaire', 'all', 'cli',
-    '__main__']
+    'sota', 'transfer', 'tables', 'experiment', 'deploy', 'questions', 'questionnaire', 'all',
+    'cli', '__main__']
 
 
 def imports(package=PACKAGE):

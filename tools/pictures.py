@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from sotatrain.data import dataset
 from sotatrain.doodlenette import CLASSES, draw, portrait
+from sotatrain.doodlenette.tiles import tile
 from sotatrain.experiment import load_runs
 
 IMAGES = Path(__file__).resolve().parent.parent/'nbs'/'images'
@@ -347,6 +348,29 @@ def borrowed():
     return finish(ax)
 
 
+def typed():
+    "Chapter 11: rows of a table, one of them with a gap; a wall; several tags; a threshold."
+    ax = canvas()
+    for row in range(6):
+        y = 1.75 - row*.29
+        for column, wide in enumerate((1.05, .62)):
+            gap = (row, column) == (3, 1)
+            box(ax, .1 + column*1.1, y, wide, .22, fc='white' if gap else GRAY,
+                ec=ORANGE if gap else GRAY, lw=2.5, ls='--' if gap else '-')
+    bricks(ax, 2.1, .3, .4, 1.68)
+    put(ax, tile(0, 2, 256)[0], 2.85, .55, 1.2)
+    for i, name in enumerate(('fields', 'forest', 'houses')):
+        y = 1.6 - i*.42
+        box(ax, 4.2, y - .16, 1.2, .32, fc=GREEN)
+        say(ax, 4.8, y, name, 13, color='white')
+    say(ax, 3.45, .3, 'several labels')
+    for i, high in enumerate((.25, .6, .9, .42, .75)):
+        box(ax, 5.85 + i*.38, .55, .26, high*1.4, fc=BLUE if high > .5 else GRAY)
+    ax.plot([5.7, 7.8], [1.27, 1.27], color=ORANGE, lw=3, ls='--')
+    say(ax, 6.75, .3, 'a threshold')
+    return finish(ax)
+
+
 def question():
     "Chapter 12: a question, its options with one ticked, and the answer."
     ax = canvas()
@@ -426,6 +450,7 @@ OPENINGS = {
     '08_smoothing': targets,
     '09_sota': stack,
     '10_transfer': borrowed,
+    '11_tables': typed,
     '12_questionnaire': question,
     'A1_doodlenette': cards,
     'A2_pieces': pieces,

@@ -1,0 +1,287 @@
+"""Labels in a table, several labels, few of a kind."""
+import math
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, fbeta_score
+
+from sotatrain.doodlenette.tiles import TAGS, tile, tiles
+from sotatrain.tables import *
+from sotatrain.transfer import fit_head
+
+# --- what is wrong with a table
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ('a.jpg', 'b.jpg', 'c, d.jpg', unicodedata.normalize('NFD', 'é.jpg')):
+        (tmp_path/name).touch()
+    return tmp_path
+
+
+def found(folder, rows, **more):
+    "Faults as (row, fault)."
+    table = pd.DataFrame(rows, columns=['file', 'label'], dtype=str)
+    return [(row.row, row.fault)
+            for row in faults(table, 'file', 'label', folder, **more).itertuples()]
+
+
+def test_a_sound_table_has_no_faults(folder):
+    (folder/'table.csv').write_text('file,label\na.jpg,x\nb.jpg,NA\n"c, d.jpg",007\n')
+    table = pd.read_csv(folder/'table.csv', dtype=str, keep_default_na=False)
+    assert not len(faults(table, 'file', 'label', folder))
+    assert [*table.label] == ['x', 'NA', '007']
+
+
+@pytest.mark.parametrize('rows, expected', [
+    ([('lost.jpg', 'x')], [(0, 'no such file')]),
+    ([('', 'x')], [(0, 'no name')]),
+    ([('a.jpg', 'x'), ('b.jpg', 'x'), ('a.jpg', 'y')], [(2, 'named in row 0, too')]),
+    ([('A.JPG', 'x')], [(0, "written otherwise: the file is 'a.jpg'")]),
+    ([('a.jpg ', 'x')], [(0, "written otherwise: the file is 'a.jpg'")]),
+    ([('a.jpg', ' ')], [(0, 'no label')]),
+    ([('a.jpg', 'x ')], [(0, "spaces around 'x'")]),
+    ([('a.jpg', 'z')], [(0, "unknown: 'z'")])])
+def test_each_fault_is_found(folder, rows, expected):
+    assert found(folder, rows, known=['x', 'y']) == expected
+
+
+def test_an_accent_may_be_written_in_two_ways(folder):
+    (row, fault), = found(folder, [(unicodedata.normalize('NFC', 'é.jpg'), 'x')])
+    assert fault.startswith('written otherwise: the file is ')
+
+
+def test_of_several_labels_each_is_looked_at(folder):
+    assert found(folder, [('a.jpg', 'x y'), ('b.jpg', 'x z x')], known=['x', 'y'], sep=' ') == [
+        (1, "'x' twice"), (1, "unknown: 'z'")]
+
+
+def test_a_table_that_is_not_text_is_refused(folder):
+    table = pd.DataFrame({'file': ['a.jpg', 'b.jpg'], 'label': ['x', np.nan]})
+    with pytest.raises(ValueError, match='label is not all text: read the table with'):
+        faults(table, 'file', 'label', folder)
+    with pytest.raises(ValueError, match="no column 'tag': the table has file, label"):
+        faults(table, 'file', 'tag', folder)
+
+
+@given(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), max_size=6))
+def test_any_text_is_sound_or_has_a_fault_in_its_row(tmp_path_factory, rows):
+    lines = found(tmp_path_factory.getbasetemp(), rows)
+    assert {row for row, fault in lines if fault != 'no label'} == {*range(len(rows))}
+
+
+# --- how many pictures
+
+@pytest.mark.parametrize('width, share, n', [(.05, .8, 246), (.02, .9, 865), (.05, 0., 0)])
+def test_pictures_needed(width, share, n):
+    assert pictures_needed(width, share) == n
+    if n: assert 1.96 * math.sqrt(share * (1 - share) / n) <= width
+
+
+# --- few of a kind
+
+def scores(n=60, k=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    p = torch.randn(n, k, generator=generator).softmax(1)
+    return p, torch.randint(k, (n,), generator=generator)
+
+
+def test_balanced_accuracy_is_that_of_scikit_learn():
+    p, y = scores()
+    assert balanced_accuracy(p, y) == pytest.approx(balanced_accuracy_score(y, p.argmax(1)))
+
+
+def test_shares_and_what_has_none():
+    assert torch.equal(class_shares(torch.tensor([0, 1, 1, 1]), 2), torch.tensor([.25, .75]))
+    with pytest.raises(ValueError, match='class 2 has no picture'):
+        class_shares(torch.tensor([0, 1]), 3)
+
+
+def test_other_shares_are_bayes_rule_and_can_be_taken_back():
+    p, was, now = torch.tensor([[.5, .5]]), torch.tensor([.5, .5]), torch.tensor([.9, .1])
+    moved = with_shares(p, was, now)
+    torch.testing.assert_close(moved, torch.tensor([[.9, .1]]))
+    torch.testing.assert_close(with_shares(moved, now, was), p)
+
+
+def test_oversampling_shows_all_and_makes_them_even():
+    y = torch.tensor([0]*7 + [1]*2 + [2]*5)
+    rows = oversampled(y, 3, seed=1)
+    assert torch.bincount(y[rows]).tolist() == [7, 7, 7]
+    assert {*rows.tolist()} == {*range(14)}
+    assert torch.equal(rows, oversampled(y, 3, seed=1))
+    assert not torch.equal(rows, oversampled(y, 3, seed=2))
+
+
+def test_weights_teach_what_repeated_pictures_do():
+    "A weight of 2 is a picture that is there twice, but for the mean that a loss takes."
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(30, 5, generator=generator), torch.arange(30) % 3
+    weighted = fit_head(x, y, 3, weight=torch.tensor([2., 1, 1]))
+    twice = torch.cat([torch.arange(30), (y == 0).nonzero()[:, 0]])
+    repeated = fit_head(x[twice], y[twice], 3)
+    torch.testing.assert_close(weighted.weight, repeated.weight, atol=1e-3, rtol=1e-3)
+
+
+# --- several labels
+
+def labels(n=40, k=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    p, y = torch.rand(2, n, k, generator=generator)
+    return p, (y < .3).float()
+
+
+@pytest.mark.parametrize('beta', [.5, 1, 2])
+def test_f_beta_is_that_of_scikit_learn(beta):
+    p, y = labels()
+    y[3] = 0
+    said = p > .6
+    said[3] = False
+    expected = fbeta_score(y, said, beta=beta, average='samples', zero_division=1)
+    assert f_beta(said, y, beta).mean().item() == pytest.approx(expected)
+
+
+def test_f2_by_hand():
+    y, said = torch.tensor([[1, 1, 1, 1, 0]]), torch.tensor([[1, 1, 0, 0, 1]])
+    q, r = 2/3, 2/4
+    assert f_beta(said, y).item() == pytest.approx(5 * q*r / (4*q + r))
+
+
+def test_a_bootstrap_is_about_as_wide_as_students_interval():
+    values = torch.rand(400, generator=torch.Generator().manual_seed(0))
+    low, high = bootstrap(values)
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 * values.std().item() / 20, rel=.1)
+    assert (low, high) == bootstrap(values)
+
+
+def test_thresholds_are_at_least_as_good_as_the_middle_where_they_are_chosen():
+    p, y = labels()
+    limits = choose_thresholds(p, y)
+    assert f_beta(p >= limits, y).mean() >= f_beta(p >= .5, y).mean()
+
+
+def test_thresholds_at_the_edges():
+    "Never there, always there, and all alike."
+    p = torch.tensor([[.2, .1, .7], [.3, .4, .7]])
+    y = torch.tensor([[0., 1, 1], [0., 1, 1]])
+    never, always, even = choose_thresholds(p, y).tolist()
+    assert never == 1 and always == pytest.approx(.1) and even == .5
+
+
+def test_a_layer_for_several_labels_is_one_for_each():
+    p, y = labels()
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(2))
+    head = fit_labels(x, y)
+    alone = fit_labels(x, y[:, :1])
+    # the loss is the mean over labels, so alone a label counts five times as much
+    strong = fit_labels(x, y[:, :1], l2=5e-2)
+    torch.testing.assert_close(head.weight[:1], strong.weight, atol=1e-3, rtol=1e-3)
+    assert (alone.weight - head.weight[:1]).abs().max() > 1e-3
+
+
+def test_what_was_missed_and_what_was_said():
+    y, said = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 0, 1]]), torch.tensor(
+        [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
+    table = per_label(said, y, ['a', 'b', 'c'])
+    assert table.there.tolist() == [2, 1, 1] and table.said.tolist() == [1, 1, 1]
+    assert table.precision.tolist() == [1, 0, 1] and table.recall.tolist() == [.5, 0, 1]
+    assert said_instead(said, y, ['a', 'b', 'c']).to_dict() == {
+        ('a', 'b'): 1, ('b', 'nothing'): 1}
+
+
+def test_eight_views_are_different_and_closed_under_turning():
+    x = torch.arange(9.).view(1, 1, 3, 3)
+    views = eight_views(x)
+    flat = {tuple(view.flatten().tolist()) for view in views}
+    assert torch.equal(views[0], x) and len(flat) == 8
+    turned = {tuple(view.rot90(1, (2, 3)).flatten().tolist()) for view in views}
+    assert turned == flat
+    with pytest.raises(ValueError, match=r'\(1, 1, 3, 4\)'):
+        eight_views(torch.zeros(1, 1, 3, 4))
+
+
+def test_smoothing_for_several_labels():
+    output, y = torch.tensor([[2., -1]]), torch.tensor([[1., 0]])
+    smoothed = F.binary_cross_entropy_with_logits(output, torch.tensor([[.9, .1]]))
+    torch.testing.assert_close(LabelSmoothingBCE(.2)(output, y), smoothed)
+    plain = F.binary_cross_entropy_with_logits(output, y)
+    torch.testing.assert_close(LabelSmoothingBCE(0)(output, y), plain)
+
+
+# --- wrong labels
+
+P = torch.tensor([[.9, .1], [.8, .2], [.2, .8], [.1, .9], [.4, .6], [.05, .95]])
+Y = torch.tensor([0, 0, 0, 1, 1, 1])
+
+
+def test_the_confident_joint_by_hand():
+    "The limits are (.9 + .8 + .2) / 3 = .633 and (.9 + .6 + .95) / 3 = .817."
+    assert confident_joint(P, Y).tolist() == [[2, 0], [0, 2]]
+    y = torch.tensor([0, 1, 0, 1, 1, 1])  # limits .55 and .6625; picture 1 is seen as 0
+    assert confident_joint(P, y).tolist() == [[1, 1], [1, 2]]
+    assert suspects(P, y).tolist() == [1, 2]
+
+
+def test_wrong_labels_of_separable_pictures_are_found():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.arange(200) % 4
+    x = 4 * F.one_hot(truth, 4) + .5 * torch.randn(200, 4, generator=generator)
+    wrong = torch.rand(200, generator=generator) < .1
+    y = torch.where(wrong, (truth + 1) % 4, truth)
+    flagged = suspects(out_of_sample(x, y, 4), y)
+    assert wrong[flagged].all() and len(flagged) > .7 * wrong.sum()
+
+
+def test_too_few_pictures_for_the_folds():
+    with pytest.raises(ValueError, match='a class has 3 pictures, and there are 5 folds'):
+        out_of_sample(torch.randn(6, 2), Y, 2)
+
+
+# --- a file of answers
+
+SAMPLE = pd.DataFrame({'image': ['b', 'a', 'c'], 'tags': ['', '', '']})
+
+
+def test_answers_are_joined_by_name():
+    table = submission({'a': 'x', 'b': 'y', 'c': 'z'}, SAMPLE)
+    assert table.to_csv(index=False) == 'image,tags\nb,y\na,x\nc,z\n'
+
+
+@pytest.mark.parametrize('answers, message', [
+    ({'a': 'x', 'b': 'y'}, "1 names do not fit; 'c', for one, has no answer"),
+    ({'a': 'x', 'b': 'y', 'c': 'z', 'd': ''}, "'d', for one, is not asked for")])
+def test_names_that_do_not_fit_are_refused(answers, message):
+    with pytest.raises(ValueError, match=message): submission(answers, SAMPLE)
+
+
+def test_a_name_that_is_asked_for_twice_is_refused():
+    with pytest.raises(ValueError, match="the sample has 'a' twice"):
+        submission({'a': ''}, pd.DataFrame({'image': ['a', 'a'], 'tags': ''}))
+
+
+# --- drawn tiles
+
+def test_a_tile_depends_on_its_numbers_alone():
+    (a, tags), (b, same), (c, _) = tile(1, 5), tile(1, 5), tile(2, 5)
+    assert a.tobytes() == b.tobytes() != c.tobytes() and tags == same
+    assert a.size == (128, 128) and tile(1, 5, 64)[0].size == (64, 64)
+
+
+def test_tiles_have_a_table_and_all_tags(tmp_path):
+    folder = tiles(tmp_path/'tiles', n=150)
+    table = pd.read_csv(folder/'labels.csv', dtype=str, keep_default_na=False)
+    table['image'] += '.png'
+    tagged = table[table.tags != '']
+    known = [draw.__name__ for draw in TAGS]
+    assert not len(faults(tagged, 'image', 'tags', folder, known=known, sep=' '))
+    counts = tagged.tags.str.split().explode().value_counts()
+    assert {*counts.index} == {*known} and counts.min() < 10 < counts.max()
+    assert tiles(folder, n=150) == folder
+    (tmp_path/'other').mkdir()
+    with pytest.raises(FileExistsError, match='no tiles are in it'): tiles(tmp_path/'other')
