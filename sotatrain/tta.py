@@ -23,6 +23,7 @@ from fastai.vision.all import *
 
 from .core import checks
 from .core.checks import choice, number, positive, whole
+from .core.targets import are_numbers, are_several
 from sotatrain.presize import (
     Augment,
     PresizedDL,
@@ -156,7 +157,8 @@ def _crops(pictures, make_views, n, generator):
 
 # %% ../nbs/06_tta.ipynb #dc430f50
 def _probabilities(learn, dl, i, crop, targets):
-    "The learner's answers to a view of batch `i`."
+    """The learner's answers to a view of batch `i`. Of several labels, each is a row of its
+    own: there, not there."""
     learn.pred = None
     learn.one_batch(i, dl.after_batch((TensorImage(crop), *targets)))
     if learn.pred is None: raise ValueError(
@@ -164,7 +166,10 @@ def _probabilities(learn, dl, i, crop, targets):
         "as in `with learn.removed_cbs(cb): tta(learn)`")
     output = learn.pred.as_subclass(Tensor).float()
     p = getattr(learn.loss_func, 'activation', noop)(output)
-    if p is output: p = output.softmax(-1)
+    if are_several(learn.dls):
+        p = output.sigmoid() if p is output else p
+        p = torch.stack([p, 1 - p], -1).flatten(0, 1)
+    elif p is output: p = output.softmax(-1)
     p = (p / p.sum(-1, keepdim=True)).cpu()
     if not p.isfinite().all(): raise ValueError(
         "the network's answers are NaN or infinite, or all 0, which makes no probabilities: "
@@ -217,9 +222,9 @@ def _data_of(learn, ds_idx, dl):
     if not len(dl.dataset): raise ValueError(
         "there are no pictures: an exported learner has none of its own, "
         "give it dl=learn.dls.test_dl(files)")
-    if dl.targets and dl.targets[0].ndim > 1: raise ValueError(
-        "each picture may have several labels here, and tta gives probabilities of classes "
-        "that exclude one another")
+    if are_numbers(learn.dls): raise ValueError(
+        "these data ask for numbers, and tta merges probabilities: "
+        "average what get_preds gives")
     return dl.new(shuffle=False, drop_last=False) if dl.drop_last else dl
 
 def _loader_of(learn, ds_idx):
@@ -301,18 +306,24 @@ def _in_validation(learn, batches):
     return made
 
 # %% ../nbs/06_tta.ipynb #ea1c0558
-def _together(dl, made, read):
+def _together(dl, made, read, several):
     "Probabilities, targets if there are any, and probabilities of all views if kept."
     merged, kept = zip(*made)
+    merged, kept = torch.cat(merged), None if kept[0] is None else torch.cat(kept, 1)
+    if several:  # a row for each label becomes a row for each picture
+        merged = merged[:, 0].view(len(read), -1)
+        kept = kept if kept is None else kept[..., 0].view(len(kept), len(read), -1)
     targets = dl.targets[0].as_subclass(Tensor)[read] if dl.targets else None
-    return torch.cat(merged), targets, None if kept[0] is None else torch.cat(kept, 1)
+    return merged, targets, kept
 
 def _predicted(learn, dl, make_views, n, seed, merge, beta, keep):
     read, failed = [], {}
     with _predicting(learn, dl):
         batches = _answers(learn, dl, make_views, n, seed, read, failed)
         made = _in_validation(learn, _merged(batches, merge, beta, keep))
-    return _together(dl, made, read) if made else None, read, failed
+    several = are_several(learn.dls)
+    result = _together(dl, made, read, several) if made else None
+    return result, read, failed
 
 # %% ../nbs/06_tta.ipynb #72b959c1
 def tta(

@@ -182,11 +182,25 @@ LEARNING = {  # what teaches each kind of target, and what measures it
 
 def learning_of(dls) -> tuple:
     "A loss function and a metric for the targets of `dls`; for classes, if nothing is known."
-    tls = getattr(dls.train.dataset, 'tls', None) or [()]
-    kinds = [type(tfm) for tfm in getattr(getattr(tls[-1], 'tfms', None), 'fs', ())]
-    found = next((LEARNING[kind] for kind in kinds if kind in LEARNING), None)
+    found = next((LEARNING[kind] for kind in _encoders_of(dls) if kind in LEARNING), None)
     loss, metric = found or (CrossEntropyLossFlat, accuracy)
     return loss(), metric
+
+
+def are_several(dls) -> bool:
+    "Whether a picture of `dls` may have several labels."
+    return OneHotEncode in _encoders_of(dls)
+
+
+def are_numbers(dls) -> bool:
+    "Whether the targets of `dls` are quantities."
+    return RegressionSetup in _encoders_of(dls)
+
+
+def _encoders_of(dls):
+    "The kinds of the transforms that make targets."
+    tls = getattr(dls.train.dataset, 'tls', None) or [()]
+    return [type(tfm) for tfm in getattr(getattr(tls[-1], 'tfms', None), 'fs', ())]
 
 
 _KINDS = [{*kinds.split()} for kinds in ('', 'text', 'whole', 'fraction', 'whole fraction')]

@@ -22,7 +22,9 @@ SOTA = {
     'minutes-15': _TWO_CORES | dict(
         epochs=20, size=104, presize=128,
         cbs={'ProgressiveResize': {'small': 48, 'large': 96}, 'WhitenStem': {}}),
-    'hour': _TWO_CORES | dict(epochs=72),
+    'hour': _TWO_CORES | dict(
+        epochs=46, size=144, presize=160,
+        cbs={'ProgressiveResize': {'small': 64, 'large': 128}, 'WhitenStem': {}}),
     'gpu-5-epochs': _GPU | dict(epochs=5),
     'gpu-20-epochs': _GPU | dict(epochs=20),
     'gpu-80-epochs': _GPU | dict(epochs=80),

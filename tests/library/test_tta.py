@@ -31,12 +31,11 @@ from sklearn.calibration import calibration_curve
 
 from sotatrain import presize
 from sotatrain.core.forward import call_network
-from sotatrain.data import class_name, datablock_dls
+from sotatrain.data import class_name, datablock_dls, image_files
 from sotatrain.learner import Diverged, StopIfDiverged, make_learner
 from sotatrain.normalize import CheckNormalize, Normalize
 from sotatrain.presize import (
     Augment,
-    PresizedDL,
     Squares,
     centre_crop,
     get_dls,
@@ -418,9 +417,28 @@ def test_data_that_decode_for_each_view(learn, tiny):
         tta(learn, dl=theirs)
 
 
-def test_several_labels_are_refused(learn, monkeypatch):
-    monkeypatch.setattr(PresizedDL, 'targets', [torch.eye(10)])
-    with pytest.raises(ValueError, match='several labels'): tta(learn)
+def own_labels(tiny, labels):
+    files = image_files(tiny)
+    labels = [labels(file) for file in files]
+    dls = get_dls(16, 8, files=files, labels=labels, presize=24, seed=0)
+    return make_learner(dls, Net, seed=0)
+
+
+def test_of_several_labels_each_is_merged_by_itself(tiny):
+    learn = own_labels(tiny, lambda file: [file.parent.name, file.stem[-1]])
+    p, y, views = tta(learn, views='flip', return_views=True)
+    assert p.shape == y.shape and views.shape == (2, *p.shape) and p.shape[1] > 10
+    torch.testing.assert_close(p, .25 * views[0] + .75 * views[1])
+    with learn.no_bar(): plain, targets = learn.get_preds()
+    torch.testing.assert_close(tta(learn, n=0)[0], plain)
+    assert torch.equal(y, targets)
+    strongest = views.amax(0) / (views.amax(0) + (1 - views).amax(0))
+    torch.testing.assert_close(tta(learn, views='flip', merge='max')[0], strongest)
+
+
+def test_numbers_are_refused(tiny):
+    learn = own_labels(tiny, lambda file: 1. + len(file.name))
+    with pytest.raises(ValueError, match='average what get_preds gives'): tta(learn)
 
 
 # --- calibration
