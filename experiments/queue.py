@@ -22,7 +22,7 @@ def main():
     todo = missing(args.names, args.results)
     print(f"{sum(len(names) for *_, names in todo)} runs are missing")
     if args.list: return print(*map(listed, todo), sep='\n')
-    os.nice(19)
+    if hasattr(os, 'nice'): os.nice(19)
     folder = cache_folder()/'queue'
     folder.mkdir(parents=True, exist_ok=True)
     clock = Clock(sum(map(cost, todo)))
@@ -47,6 +47,7 @@ def arguments():
     parser.add_argument('--list', action='store_true', help='say what is missing, no more')
     args = parser.parse_args()
     unknown = {*args.names} - {*claims.EXPERIMENTS}
+    if args.workers < 1: parser.error('--workers is a number from 1 on')
     if unknown: parser.error(f"no experiment is called {', '.join(sorted(unknown))}")
     return args
 
@@ -56,12 +57,17 @@ def missing(names, results):
     found = []
     for seed in range(max(map(claims.seeds_of, all_recipes(names)))):
         for name in names:
-            done = {run.recipe.name for run in load_runs(name, results) if run.seed == seed}
+            done = [run.recipe for run in load_runs(name, results) if run.seed == seed]
             recipes = [recipe for recipe in claims.EXPERIMENTS[name]
                        if seed < claims.seeds_of(recipe)]
-            without = [recipe.name for recipe in recipes if recipe.name not in done]
+            without = [recipe.name for recipe in recipes if not is_in(recipe, done)]
             if without: found.append((seed, name, recipes, without))
     return found
+
+
+def is_in(recipe, done):
+    return any(recipe.name == other.name and recipe.differences(other).keys() <= {'data'}
+               for other in done)
 
 
 def all_recipes(names): return sum((claims.EXPERIMENTS[name] for name in names), [])

@@ -19,10 +19,10 @@ import unicodedata
 from collections import Counter
 
 from fastai.vision.all import *
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 # %% ../nbs/11_tables.ipynb #b1000035
-from .core.checks import number, positive, probabilities, tensor, whole
+from .core.checks import choice, number, positive, probabilities, tensor, whole
 from .learner import seeded
 from .transfer import descend, fit_head
 
@@ -30,28 +30,31 @@ from .transfer import descend, fit_head
 def _spelled(name): return unicodedata.normalize('NFC', name).casefold()
 
 def _wrong_names(names, folder):
-    "(row, fault) for each name of a file."
-    there = {file.relative_to(folder).as_posix() for file in folder.rglob('*')}
+    "(row, name, fault) for each name of a file."
+    files = filter(Path.is_file, folder.rglob('*'))
+    there = {file.relative_to(folder).as_posix() for file in files}
     alike = {_spelled(name): name for name in there}
     first = {}
     for row, name in names.items():
-        if not name.strip(): yield row, 'no name'
-        elif name in first: yield row, f'named in row {first[name]}, too'
-        elif name not in there and _spelled(name.strip()) in alike:
-            yield row, f'written otherwise: the file is {alike[_spelled(name.strip())]!r}'
-        elif name not in there: yield row, 'no such file'
+        found = alike.get(_spelled(name.strip()))
+        if not name.strip(): yield row, name, 'no name'
+        elif name in first: yield row, name, f'named in row {first[name]}, too'
+        elif name not in there and found:
+            yield row, name, f'written otherwise: the file is {found!r}'
+        elif name not in there: yield row, name, 'no such file'
         first.setdefault(name, row)
 
 # %% ../nbs/11_tables.ipynb #b1000003
 def _wrong_labels(labels, known, sep):
-    "(row, fault) for each label, or each of several."
+    "(row, label, fault) for each label, or each of several."
     for row, label in labels.items():
         parts = label.split(sep) if sep else [label]
-        if not label.strip(): yield row, 'no label'
+        if not all(map(str.strip, parts)): yield row, label, 'no label'
         for part in dict.fromkeys(filter(str.strip, parts)):
-            if part != part.strip(): yield row, f'spaces around {part.strip()!r}'
-            elif known is not None and part not in known: yield row, f'unknown: {part!r}'
-            if parts.count(part) > 1: yield row, f'{part.strip()!r} twice'
+            bare = part.strip()
+            if part != bare: yield row, label, f'spaces around {bare!r}'
+            elif known is not None and part not in known: yield row, label, f'unknown: {part!r}'
+            if parts.count(part) > 1: yield row, label, f'{bare!r} twice'
 
 # %% ../nbs/11_tables.ipynb #b1000004
 def faults(
@@ -62,18 +65,17 @@ def faults(
     known: list = None,   # the labels that there may be; any if not given
     sep: str = None,      # between labels, where a picture has several; one each if not given
 ) -> pd.DataFrame:        # a line for each fault: row of the table, column, value, fault
-    """All that is wrong with a table of labels.
+    """All that is wrong with a table of labels, as far as it shows without opening a picture.
 
-    Raises `ValueError` for columns that are not there or not text."""
+    Raises `ValueError` for columns that are not there or not text, and for no folder."""
     for column in (file, label):
         if column not in table: raise ValueError(
             f"no column {column!r}: the table has {', '.join(map(str, table.columns))}")
         if not all(isinstance(value, str) for value in table[column]): raise ValueError(
             f"{column} is not all text: read the table with dtype=str, keep_default_na=False")
-    found = [(row, file, table.at[row, file], fault)
-             for row, fault in _wrong_names(table[file], Path(folder))]
-    found += [(row, label, table.at[row, label], fault)
-              for row, fault in _wrong_labels(table[label], known, sep)]
+    if not Path(folder).is_dir(): raise ValueError(f"there is no folder {folder}")
+    found = [(row, file, *wrong) for row, *wrong in _wrong_names(table[file], Path(folder))]
+    found += [(row, label, *wrong) for row, *wrong in _wrong_labels(table[label], known, sep)]
     return pd.DataFrame(found, columns=['row', 'column', 'value', 'fault'])
 
 # %% ../nbs/11_tables.ipynb #b1000005
@@ -108,8 +110,14 @@ def with_shares(
     probabilities('p', p)
     for name, shares in (('was', was), ('now', now)):
         tensor(name, shares, (p.shape[1],), 'floats', low=0, finite=True)
+    if (was == 0).any(): raise ValueError(
+        f"class {int((was == 0).nonzero()[0])} was never seen in training (its share is 0): "
+        "nothing is known of it")
     p = p * (now / was)
-    return p / p.sum(1, keepdim=True)
+    total = p.sum(1, keepdim=True)
+    if (total == 0).any(): raise ValueError(
+        "a picture is only probable for classes whose share is 0 now: make it a little more")
+    return p / total
 
 # %% ../nbs/11_tables.ipynb #b1000007
 def oversampled(
@@ -148,11 +156,21 @@ def fit_labels(
     positive('l2', l2)
     tensor('x', x, ('n', 'activations'), 'floats', finite=True)
     tensor('y', y, (len(x), 'labels'), low=0, high=1)
-    head = nn.Linear(x.shape[1], y.shape[1])
+    head = nn.utils.skip_init(nn.Linear, x.shape[1], y.shape[1])
     for p in head.parameters(): nn.init.zeros_(p)
     descend(head, lambda: F.binary_cross_entropy_with_logits(head(x), y.float())
             + l2/2 * head.weight.square().sum())
     return head
+
+# %% ../nbs/11_tables.ipynb #b1000024
+def _as_truth(said, y):
+    "Both as truth values. Raises `ValueError` for what is neither 0 nor 1."
+    tensor('y', y, tuple(said.shape))
+    for name, values in (('said', said), ('y', y)):
+        if ((values != 0) & (values != 1)).any(): raise ValueError(
+            f"{name} holds {values[(values != 0) & (values != 1)][0]:.3g}: give 0 and 1, such "
+            "as p > .5")
+    return said.bool(), y.bool()
 
 # %% ../nbs/11_tables.ipynb #b1000010
 def f_beta(
@@ -160,10 +178,9 @@ def f_beta(
     y: Tensor,       # the same shape: where it is there
     beta: float = 2,  # how many times as much recall counts
 ) -> Tensor:         # one for each picture, from 0 to 1
-    "F-beta of each picture (equation 3). Nothing to find, and nothing said, is right: 1."
+    "F-beta of each picture (equation 2). Nothing to find, and nothing said, is right: 1."
     positive('beta', beta)
-    tensor('y', y, tuple(said.shape), low=0, high=1)
-    said, y = said.bool(), y.bool()
+    said, y = _as_truth(said, y)
     hit, missed, wrong = ((a & b).sum(1) for a, b in ((said, y), (~said, y), (said, ~y)))
     top = (1 + beta**2) * hit
     below = top + beta**2 * missed + wrong
@@ -177,7 +194,9 @@ def bootstrap(
 ) -> tuple:            # from, to
     "A 95 % interval for the mean, by drawing pictures with replacement again and again."
     tensor('values', values, ('n',), finite=True)
+    if not len(values): raise ValueError("values is empty: there is nothing to resample")
     whole('n', n)
+    values = values.detach().cpu()
     with seeded(seed): rows = torch.randint(len(values), (n, len(values)))
     low, high = values.double()[rows].mean(1).quantile(torch.tensor([.025, .975]).double())
     return low.item(), high.item()
@@ -194,6 +213,8 @@ def choose_thresholds(
     A label that is never there gets 1. Between thresholds that are as good, the one next to
     0.5 is taken."""
     tensor('y', y, tuple(p.shape), low=0, high=1)
+    whole('rounds', rounds)
+    p, y = p.detach().cpu(), y.cpu()
     grid = torch.arange(1, 101) / 100
     grid = grid[(grid - .5).abs().argsort(stable=True)]
     chosen = torch.full((p.shape[1],), .5)
@@ -219,17 +240,23 @@ def per_label(
     vocab: list,   # names of the labels
 ) -> pd.DataFrame:  # a row for each: there, said, precision, recall
     "How each label does; precision is NaN where it was never said, recall where it never is."
-    said, y = said.bool(), y.bool()
+    said, y = (part.cpu() for part in _as_truth(said, y))
     hit = (said & y).sum(0).double()
     return pd.DataFrame(dict(
         there=y.sum(0), said=said.sum(0), precision=(hit / said.sum(0)).numpy(),
         recall=(hit / y.sum(0)).numpy()), index=[*vocab])
 
-def said_instead(said: Tensor, y: Tensor, vocab: list) -> pd.Series:
+# %% ../nbs/11_tables.ipynb #b1000025
+def said_instead(
+    said: Tensor,  # pictures × labels: true where a label was said
+    y: Tensor,     # the same shape: where it is there
+    vocab: list,   # names of the labels
+) -> pd.Series:    # counts by (missed, said instead)
     """How often a label was missed, and what was wrongly said of the same picture, most often
     first; `nothing` if nothing was."""
+    said, y = _as_truth(said, y)
     pairs = []
-    for wrong, missed in zip(said.bool() & ~y.bool(), ~said.bool() & y.bool()):
+    for wrong, missed in zip(said & ~y, ~said & y):
         others = [vocab[i] for i in wrong.nonzero()[:, 0]] or ['nothing']
         pairs += [(vocab[i], other) for i in missed.nonzero()[:, 0] for other in others]
     return pd.Series(Counter(pairs), dtype=int).sort_values(ascending=False)
@@ -243,20 +270,25 @@ def eight_views(
         f"x has the shape {tuple(x.shape)}: give squares, n × channels × side × side")
     return [view.rot90(turns, (2, 3)) for view in (x, x.flip(3)) for turns in range(4)]
 
+# %% ../nbs/11_tables.ipynb #b1000023
 class LabelSmoothingBCE(nn.Module):
     "Binary cross-entropy for several labels, with targets moved towards 0.5 by `eps`."
     y_int = False
-    def __init__(self, eps: float = .1):  # the part that is spread over yes and no, 0 to 1
+    def __init__(self,
+        eps: float = .1,          # the part that is spread over yes and no, 0 to 1
+        reduction: str = 'mean',  # 'mean', 'sum' or 'none'
+    ):
         super().__init__()
         number('eps', eps, 1)
-        self.eps = eps
+        choice('reduction', reduction, ('mean', 'sum', 'none'))
+        self.eps, self.reduction = eps, reduction
 
-    def forward(self, output: Tensor, y: Tensor) -> Tensor:
+    def forward(self, output, y):
         y = y.float() * (1 - self.eps) + self.eps/2
-        return F.binary_cross_entropy_with_logits(output, y)
+        return F.binary_cross_entropy_with_logits(output, y, reduction=self.reduction)
 
     def activation(self, output): return output.sigmoid()
-    def decodes(self, output): return output > 0
+    def decodes(self, output): return output > .5  # fastai gives it what `activation` gave
 
 # %% ../nbs/11_tables.ipynb #b1000016
 def out_of_sample(
@@ -265,19 +297,27 @@ def out_of_sample(
     n_out: int,      # number of classes
     folds: int = 5,  # parts
     seed: int = 0,   # of the parts
+    groups: list = None,  # one for each picture: those of a group are in one part
     **more,          # more for `fit_head`
 ) -> Tensor:         # pictures × classes: probabilities of layers that have not seen them
     "Raises `ValueError` for fewer than two folds, or a class with fewer pictures than folds."
-    whole('folds', folds, 2)
-    fewest = int(torch.bincount(y, minlength=n_out).min())
-    if fewest < folds: raise ValueError(
-        f"a class has {fewest} pictures, and there are {folds} folds: take fewer")
-    p = torch.empty(len(x), n_out)
-    parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y)
-    for seen, unseen in parts:
+    tensor('y', y, (len(x),), 'whole numbers', low=0, high=n_out - 1)
+    x, y = x.detach().cpu(), y.detach().cpu().long()
+    p = torch.full((len(x), n_out), torch.nan)
+    for seen, unseen in _folds(y, n_out, folds, seed, groups):
         head = fit_head(x[seen], y[seen], n_out, **more)
         p[unseen] = head(x[unseen]).softmax(1).detach()
     return p
+
+# %% ../nbs/11_tables.ipynb #b1000022
+def _folds(y, n_out, folds, seed, groups):
+    whole('folds', folds, 2)
+    fewest, rarest = torch.bincount(y, minlength=n_out).min(0)
+    if fewest < folds: raise ValueError(
+        f"class {int(rarest)} has {int(fewest)} pictures, and there are {folds} folds: take "
+        "fewer, or leave the class out")
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    return kind(folds, shuffle=True, random_state=seed).split(y, y, groups)
 
 # %% ../nbs/11_tables.ipynb #b1000017
 def _confident(p, y):
@@ -295,6 +335,7 @@ def confident_joint(
     y: Tensor,  # the label of each
 ) -> Tensor:    # labels × classes that are confidently seen: counts
     "Counts by label and by what is seen (Northcutt and others 2019, section 3.1)."
+    p, y = p.cpu(), y.cpu().long()
     seen, n = _confident(p, y), p.shape[1]
     some = seen >= 0
     return torch.bincount(y[some]*n + seen[some], minlength=n*n).view(n, n)
@@ -305,6 +346,7 @@ def suspects(
     y: Tensor,  # the label of each
 ) -> Tensor:    # places in `y`, the most suspicious first
     "Pictures in which another class than their label is confidently seen."
+    p, y = p.cpu(), y.cpu().long()
     seen = _confident(p, y)
     places = ((seen >= 0) & (seen != y)).nonzero()[:, 0]
     margin = p[places, y[places]] - p[places].max(1).values
@@ -318,6 +360,8 @@ def submission(
     """A table of answers in somebody else's order.
 
     Raises `ValueError` that names some, if names are missing, too many, or there twice."""
+    if len(sample.columns) != 2: raise ValueError(
+        f"the sample has {len(sample.columns)} columns: give one of names, one of answers")
     names, column = sample[sample.columns[0]], sample.columns[1]
     twice = names[names.duplicated()]
     if len(twice): raise ValueError(f"the sample has {twice.iloc[0]!r} twice: mend it first")

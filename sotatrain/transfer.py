@@ -243,7 +243,7 @@ def fit_head(
     positive('l2', l2)
     tensor('x', x, ('n', 'activations'), 'floats', finite=True)
     tensor('y', y, (len(x),), 'whole numbers', low=0, high=n_out - 1)
-    head = nn.Linear(x.shape[1], n_out, bias=bias)
+    head = nn.utils.skip_init(nn.Linear, x.shape[1], n_out, bias=bias)
     for p in head.parameters(): nn.init.zeros_(p)
     descend(head, lambda: F.cross_entropy(head(x), y, weight)
             + l2/2 * head.weight.square().sum())

@@ -186,6 +186,34 @@ def tta(nbs):
     return markdown(['', 'seconds', 'accuracy, %'], [line(*way) for way in PREDICTIONS.items()])
 
 
+def by_way(benchmark, **columns):
+    "Mean and standard deviation over seeds of some fields, a line for each way; all in %."
+    rows, ways = measured(benchmark), {}
+    for row in rows: ways.setdefault(row['way'], []).append(row)
+    def cell(found, field):
+        values = [100 * row[field] for row in found]
+        return f'{statistics.fmean(values):.1f} ± {statistics.stdev(values):.1f}'
+    lines = [[way, *(cell(found, field) for field in columns)] for way, found in ways.items()]
+    return markdown(['%', *columns.values()], lines)
+
+
+def split(nbs):
+    "Chapter 11: accuracy after splits at random, and by sender."
+    return by_way('split', accuracy='accuracy')
+
+
+def rare(nbs):
+    "Chapter 11: three rare classes of eight, four ways."
+    return by_way('rare', accuracy='accuracy', rare='rare classes', frequent='frequent classes',
+                  calibration_error='calibration error')
+
+
+def thresholds(nbs):
+    "Chapter 11: several labels, with thresholds that were chosen in several ways."
+    return by_way('thresholds', f2='F2', accuracy_multi='right answers, tag by tag')
+
+
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
-    loaders=loaders, tta=tta, leaderboard=named)
+    loaders=loaders, tta=tta, leaderboard=named, split=split, rare=rare,
+    thresholds=thresholds)

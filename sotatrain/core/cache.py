@@ -231,6 +231,9 @@ def _held(file):
         yield
 
 
+NO_LOCKS = errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP
+
+
 @contextlib.contextmanager
 def only_one(
     file: Path,  # the lock: made if need be, and left there
@@ -243,11 +246,12 @@ def only_one(
         try:
             if fcntl: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES): raise
-            lock.seek(0)
-            raise BlockingIOError(
-                f"{what} is in use by process {lock.read() or 'unknown'}: wait until that one "
-                "is over, or choose another one") from None
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                lock.seek(0)
+                raise BlockingIOError(
+                    f"{what} is in use by process {lock.read() or 'unknown'}: wait until that "
+                    "one is over, or choose another one") from None
+            if error.errno not in NO_LOCKS: raise  # some disks that are shared have none
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

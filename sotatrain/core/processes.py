@@ -6,12 +6,13 @@ import atexit
 import contextlib
 import hashlib
 import os
+import pickle
 from datetime import timedelta
 from typing import NamedTuple
 
 __all__ = [
     'Lost', 'Share', 'any_of', 'count', 'from_first', 'gathered', 'is_first', 'join',
-    'last_words', 'losses_explained', 'rank']
+    'last_words', 'losses_explained', 'portable', 'rank']
 
 LAUNCHED = 'RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'
 PATIENCE = timedelta(days=2)  # one may decode a whole data set, or score, while others wait
@@ -72,7 +73,8 @@ def _take_gpu(device):
     if ':' in str(device): raise ValueError(
         f"device={str(device)!r} is one GPU, and each process takes its own: leave the number "
         "out")
-    if number >= n: raise ValueError(
+    here = int(os.environ.get('LOCAL_WORLD_SIZE', number + 1))  # all have to raise
+    if max(number + 1, here) > n: raise ValueError(
         f"this machine has {n} GPUs, and each process takes one: start {n} processes, or take "
         "the device 'cpu'")
     torch.cuda.set_device(number)
@@ -86,11 +88,19 @@ def from_first(make):
     if is_first():
         try: made = make()
         except Exception as e: error = e
-    box = [(made, error)]
+    box = [(made, error and portable(error))]
     with losses_explained(): torch.distributed.broadcast_object_list(box)
     made, other = box[0]
     if other is not None: raise error or other
     return made
+
+
+def portable(error):
+    "The error if it can travel to another process, or else what it says."
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception: return RuntimeError(f'{type(error).__name__}: {error}')
 
 
 def gathered(value) -> list:

@@ -3,13 +3,14 @@
 As in photographs by satellites, some labels are rare, some go together, and clouds hide what is
 below."""
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..core.cache import cache_folder, new_folder, one_at_a_time
-from ..core.checks import as_path, optional, whole
+from ..core.checks import as_path, whole
 from ..core.docs import document
 from ..core.threads import in_threads
 from .pen import (
@@ -32,6 +33,7 @@ from .pen import (
 __all__ = ['TAGS', 'tile', 'tiles']
 
 VERSION = 1  # part of the folder's name: raise it whenever the pictures change
+ABOUT = 'tiles.json'
 OVERSAMPLE = 2
 WATER = (64, 104, 132)
 ASPHALT = (112, 112, 116)
@@ -153,20 +155,22 @@ def tiles(
     """A data set of tiles, drawn at the first call. Each may have several tags, or none.
 
     Raises `ValueError` for impossible numbers, and `FileExistsError` for a folder of other
-    things."""
+    things or other tiles."""
     whole('n', n)
     whole('seed', seed, 0)
-    optional(as_path)('path', path)
-    path = Path(path) if path else cache_folder()/f'tiles-v{VERSION}-{n}-s{seed}'
+    about = json.dumps(dict(version=VERSION, n=int(n), seed=int(seed)))
+    own = cache_folder()/f'tiles-v{VERSION}-{n}-s{seed}'
+    path = own if path is None else as_path('path', path)
     with one_at_a_time(path):
-        if (path/'labels.csv').exists(): return path
-        if path.exists(): raise FileExistsError(
-            f"{path} is there, and no tiles are in it: name a new folder")
-        with new_folder(path) as draft: _write(draft, n, seed)
+        if not path.exists():
+            with new_folder(path) as draft: _write(draft, n, seed, about)
+        elif not (path/ABOUT).exists() or (path/ABOUT).read_text() != about:
+            raise FileExistsError(
+                f"{path} is there, and does not hold these tiles: name a new folder")
     return path
 
 
-def _write(folder, n, seed):
+def _write(folder, n, seed, about):
     def one(index):
         picture, tags = tile(seed, index)
         picture.save(folder/f'tile-{index:05}.png')
@@ -174,6 +178,7 @@ def _write(folder, n, seed):
     rows = in_threads(one, range(n))
     with open(folder/'labels.csv', 'w', newline='', encoding='utf-8') as file:
         csv.writer(file).writerows([('image', 'tags'), *rows])
+    (folder/ABOUT).write_text(about)
 
 
 document(__name__)

@@ -25,7 +25,7 @@ import torch
 from fastai.vision.all import Callback
 
 from ..core import processes
-from ..core.cache import DiskFull, explained, new_file, only_one, remove_folder, write_whole
+from ..core.cache import DiskFull, explained, new_file, only_one, write_whole
 from ..core.checks import as_path, seconds, truth
 from ..core.docs import document
 from ..core.resume import can_pause, restore, resumed, state_of
@@ -133,7 +133,8 @@ class Checkpoints(Callback):
         self.rows.append([numbers.get(name) for name in self.columns])
         self.folder.log([self.columns, *self.rows])
         score = values.get('accuracy')
-        if score is None or score <= self.best or self.saved != (self.fits, self.epoch): return
+        if self.saved != (self.fits, self.epoch): return
+        if not processes.from_first(lambda: score is not None and score > self.best): return
         self.best = score
         self.folder.keep_best()
 
@@ -264,8 +265,6 @@ class RunFolder:
     def finish(self, run):
         processes.from_first(lambda: store.write(run, self.path/'run.json'))
         self.finished = run
-
-    def remove(self): processes.from_first(lambda: remove_folder(self.path))
 
 
 def _take(path, until):

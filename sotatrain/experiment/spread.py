@@ -1,7 +1,6 @@
 """Work spread over processes, devices and machines, by whatever has `submit`; and processes of
 this machine that do so."""
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -14,6 +13,7 @@ from queue import SimpleQueue
 from ..core.checks import optional, whole
 from ..core.docs import document
 from ..core.machine import has_gpu
+from ..core.processes import portable
 
 __all__ = ['Workers', 'dask_executor', 'spread']
 
@@ -69,15 +69,10 @@ def _attempt(function, *args):
     "In a worker: errors of the function are results, so others are those of the worker."
     try:
         with ALONE: return function(*args)
-    except Exception as error: return _Failed(_portable(error))
-
-
-def _portable(error):
-    "The error if it can travel, or else what it says."
-    try:
-        pickle.loads(pickle.dumps(error))
-        return error
-    except Exception: return RuntimeError(f'{type(error).__name__}: {error}')
+    except Exception as error: return _Failed(portable(error))
+    except KeyboardInterrupt as stop:  # of a run that has left a checkpoint, and says so
+        if not str(stop): raise
+        return _Failed(portable(stop), died=True)
 
 
 def _outcome(future):
@@ -179,14 +174,14 @@ def _serve(pipe, number, of):
     while True:
         try: function, args, kwargs = pipe.recv()
         except EOFError: return  # nobody waits any more
-        except Exception as error: outcome = False, _portable(error)  # it is not known here
+        except Exception as error: outcome = False, portable(error)  # it is not known here
         else: outcome = _called(function, args, kwargs)
         pipe.send(outcome)
 
 
 def _called(function, args, kwargs):
     try: return True, function(*args, **kwargs)
-    except Exception as error: return False, _portable(error)
+    except Exception as error: return False, portable(error)
 
 
 def _gpus():

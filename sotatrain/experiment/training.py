@@ -273,7 +273,7 @@ def _fit(learn, recipe, data, watch, kept=None, bar=None):
     def fit(cbs=None): fit_progressive(
         learn, lambda size, bs: next(made), recipe.all_stages, cbs=cbs, watch=watch)
     with together() as cbs:
-        if kept: kept.fit(learn, watch, fit, bar)
+        if kept: kept.fit(learn, watch, lambda cb: fit([*cbs, cb]), bar)
         else: fit(cbs)
 
 
@@ -441,15 +441,16 @@ def compare(
     runs = processes.from_first(
         lambda: _finished(recipes, seeds, facts, experiment, folder) if experiment else {})
     missing = [*_missing(recipes, seeds, runs)]
-    bar = Bar(sum(_steps(first, facts[first.name]) for _, (first, *_) in missing),
+    bar = Bar(sum(_steps(first, facts[first.name]) for _, first, _ in missing),
               progress and processes.is_first())
     if out is not None: out = as_path('out', out).absolute()
     carry_out = _one_by_one if executor is None else partial(_spread, executor, data)
     with closing(bar):
         for run in carry_out(missing, paths, facts, device, bar, on_error, out, every):
-            if experiment and processes.is_first():
+            if experiment:
                 file = store.file_of(run.recipe, run.seed, experiment, folder)
-                store.write(replace(run, position=recipes.index(run.recipe)), file)
+                placed = replace(run, position=recipes.index(run.recipe))
+                processes.from_first(partial(store.write, placed, file))
             runs[run.recipe.name, run.seed] = run
     return Comparison([
         replace(runs[recipe.name, seed], position=position)  # those that were stored, too
@@ -458,14 +459,13 @@ def compare(
 
 def _one_by_one(missing, paths, facts, device, bar, on_error, out, every):
     "The runs, carried out by this process. A checkpoint goes when its runs are stored."
-    for seed, group in missing:
-        first = group[0]
+    for seed, first, group in missing:
         head, place = _head(first, seed, facts[first.name]), _place(out, first, seed)
         with run_folder(place, head, device_for(device), every, resume=True) as kept:
             trained = _train(first, seed, paths[first.data], facts[first.name], device, bar,
                              on_error, kept)
             for recipe in group: yield _scored(trained, recipe)
-            if kept: kept.remove()
+        if place: processes.from_first(partial(remove_folder, place))
         del trained  # lets go of the network before the next one is made
 
 
@@ -479,26 +479,26 @@ def _scored(trained, recipe):
 
 def _spread(executor, data, missing, paths, facts, device, bar, on_error, out, every):
     "The runs, carried out by others, as they are finished."
-    def job(seed, group):
-        place, found = data or group[0].data, paths[group[0].data]
+    def job(seed, first, group):
+        place, found = data or first.data, paths[first.data]
         # a folder has its whole path, and what has a name need not be in the same place there
         if Path(place).expanduser().absolute() == found.absolute(): place = found
         own = {name: OWN[name] for recipe in group for name in _readable_sources(recipe)}
-        return group, seed, place, device, on_error, own, out, every
-    jobs = {f'{group[0].name}, seed {seed}': job(seed, group) for seed, group in missing}
+        return first, group, seed, place, device, on_error, own, out, every
+    jobs = {f'{group[0].name}, seed {seed}': job(seed, first, group)
+            for seed, first, group in missing}
     for name, runs in spread(executor, _in_worker, jobs):
-        first = runs[0].recipe
+        first, _, seed, *_ = jobs[name]
         bar.piece(_steps(first, facts[first.name]), name)
         for run in runs:
             store.check_same_data(run, facts[run.recipe.name])
             yield replace(run, sources=_readable_sources(run.recipe))
-        if out: remove_folder(_place(out, first, runs[0].seed))
+        if out: remove_folder(_place(out, first, seed))
 
 
-def _in_worker(group, seed, data, device, on_error, own, out, every):
-    "Runs that share a training run, and what they need of one's own."
+def _in_worker(first, group, seed, data, device, on_error, own, out, every):
+    "Runs that share the training run of `first`, and what they need of one's own."
     OWN.update(own)
-    first = group[0]
     path, facts = _ready(first, data, device, on_error)
     head, place = _head(first, seed, facts), _place(out, first, seed)
     with run_folder(place, head, device_for(device), every, resume=True) as kept:
@@ -538,13 +538,13 @@ def _finished(recipes, seeds, facts, experiment, folder):
 
 
 def _missing(recipes, seeds, runs):
-    """What is to be trained: a seed, and recipes that share the training run. Seed by seed, so
-    that an interruption leaves whole pairs."""
+    """What is to be trained: a seed, the recipe to train, and those that share the training run
+    and lack a result. Seed by seed, so that an interruption leaves whole pairs."""
     groups = [list(group) for _, group in groupby(recipes, _training_of)]
     for seed in seeds:
         for group in groups:
             missing = [recipe for recipe in group if (recipe.name, seed) not in runs]
-            if missing: yield seed, missing
+            if missing: yield seed, group[0], missing
 
 
 def _training_of(recipe):

@@ -17,7 +17,15 @@ from sotatrain.cli import main as cli
 from sotatrain.core import processes
 from sotatrain.core.processes import Share
 from sotatrain.doodlenette import doodlenette
-from sotatrain.experiment import Recipe, SharedBatchNorm, compare, load_runs, own, train
+from sotatrain.experiment import (
+    Recipe,
+    SharedBatchNorm,
+    compare,
+    load_runs,
+    own,
+    store,
+    train,
+)
 from sotatrain.experiment.together import check_shares
 from sotatrain.presize import get_dls
 from tests.library.fakes import SMALL
@@ -279,7 +287,9 @@ class Pair:
                    **changes | dict(RANK=rank, LOCAL_RANK=rank)) for rank in '01']
 
     def wait(self):
-        status = [process.wait() for process in self.both]
+        try: status = [process.wait() for process in self.both]
+        finally:
+            for process in self.both: process.kill()
         self.out, self.err = (''.join(getattr(process, name) for process in self.both)
                               for name in ('out', 'err'))
         return status
@@ -317,6 +327,23 @@ def uninterrupted(shared_cache, tmp_path_factory):
                 SOTATRAIN_CACHE=str(shared_cache))
     assert pair.wait() == [0, 0], pair.err
     return SimpleNamespace(file=file, place=place)
+
+
+def test_with_a_folder_two_processes_learn_what_one_does(own_things, monkeypatch, tmp_path):
+    file = tmp_path/'plain.json'
+    file.write_text(json.dumps(RECIPES['plain']))
+    pair = Pair(tmp_path, 'train', file, '--out', tmp_path/'run', '--device', 'cpu',
+                SEEN=str(tmp_path))
+    assert pair.wait() == [0, 0], pair.err
+    together = store.read(tmp_path/'run'/'run.json')
+    (_, shares), *_ = seen(tmp_path, 'NoNorm')
+    assert [len(drawn) for drawn, _ in shares] == [5, 5]
+    monkeypatch.setenv('SEEN', str(tmp_path))
+    alone = train(Recipe(**RECIPES['plain']), progress=False)
+    for one, two in zip(alone.epochs, together.epochs, strict=True):
+        assert two['train_loss'] == pytest.approx(one['train_loss'], abs=1e-4)
+        assert two['accuracy'] == one['accuracy']
+    assert together.tflop == alone.tflop
 
 
 def test_a_checkpoint_of_two_is_not_one_of_one(uninterrupted, own_things, tmp_path):

@@ -247,7 +247,7 @@ def test_a_folder_is_the_same_for_workers_that_are_elsewhere(
     executor = Travelling()
     for data in (Path(tiny.name), f'./{tiny.name}', 'doodlenette-20-10'):
         compare(recipes[:1], [0], data=data, progress=False, executor=executor)
-    assert [call[3] for call in executor.calls] == [tiny, tiny, 'doodlenette-20-10']
+    assert [call[4] for call in executor.calls] == [tiny, tiny, 'doodlenette-20-10']
 
 
 def test_a_worker_that_has_other_data_is_an_error(recipes, tiny_network, monkeypatch):

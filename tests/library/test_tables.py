@@ -52,8 +52,25 @@ def test_each_fault_is_found(folder, rows, expected):
 
 
 def test_an_accent_may_be_written_in_two_ways(folder):
-    (row, fault), = found(folder, [(unicodedata.normalize('NFC', 'é.jpg'), 'x')])
+    (_, fault), = found(folder, [(unicodedata.normalize('NFC', 'é.jpg'), 'x')])
     assert fault.startswith('written otherwise: the file is ')
+
+
+def test_rows_may_have_any_index(folder):
+    table = pd.DataFrame({'file': ['a.jpg', 'lost.jpg'], 'label': ['x', 'x']}, index=[5, 5])
+    row, = faults(table, 'file', 'label', folder).itertuples()
+    assert (row.row, row.value) == (5, 'lost.jpg')
+
+
+def test_a_folder_is_no_file_and_has_to_be_there(folder):
+    (folder/'sub').mkdir()
+    assert found(folder, [('sub', 'x')]) == [(0, 'no such file')]
+    with pytest.raises(ValueError, match='there is no folder'): found(folder/'lost', [])
+
+
+def test_of_several_labels_none_is_empty(folder):
+    assert found(folder, [('a.jpg', 'x,'), ('b.jpg', ',')], sep=',') == [
+        (0, 'no label'), (1, 'no label')]
 
 
 def test_of_several_labels_each_is_looked_at(folder):
@@ -109,6 +126,14 @@ def test_other_shares_are_bayes_rule_and_can_be_taken_back():
     torch.testing.assert_close(with_shares(moved, now, was), p)
 
 
+def test_shares_that_say_nothing_are_refused():
+    p, even = torch.tensor([[0., 1]]), torch.tensor([.5, .5])
+    with pytest.raises(ValueError, match='class 0 was never seen'):
+        with_shares(p, torch.tensor([0., 1]), even)
+    with pytest.raises(ValueError, match='whose share is 0 now'):
+        with_shares(p, even, torch.tensor([1., 0]))
+
+
 def test_oversampling_shows_all_and_makes_them_even():
     y = torch.tensor([0]*7 + [1]*2 + [2]*5)
     rows = oversampled(y, 3, seed=1)
@@ -144,6 +169,15 @@ def test_f_beta_is_that_of_scikit_learn(beta):
     said[3] = False
     expected = fbeta_score(y, said, beta=beta, average='samples', zero_division=1)
     assert f_beta(said, y, beta).mean().item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize('function', [
+    f_beta, lambda said, y: per_label(said, y, 'abcde'),
+    lambda said, y: said_instead(said, y, 'abcde')])
+def test_probabilities_are_not_what_was_said(function):
+    p, y = labels()
+    with pytest.raises(ValueError, match='said holds .*: give 0 and 1, such as p > .5'):
+        function(p, y)
 
 
 def test_f2_by_hand():
@@ -214,6 +248,14 @@ def test_smoothing_for_several_labels():
     torch.testing.assert_close(LabelSmoothingBCE(0)(output, y), plain)
 
 
+def test_smoothing_says_a_label_above_one_half():
+    loss = LabelSmoothingBCE(reduction='none')
+    output = torch.tensor([[2., -1]])
+    assert loss.decodes(loss.activation(output)).tolist() == [[True, False]]
+    assert loss(output, torch.tensor([[1., 0]])).shape == (1, 2)
+    with pytest.raises(ValueError, match='reduction'): LabelSmoothingBCE(reduction='no')
+
+
 # --- wrong labels
 
 P = torch.tensor([[.9, .1], [.8, .2], [.2, .8], [.1, .9], [.4, .6], [.05, .95]])
@@ -239,8 +281,27 @@ def test_wrong_labels_of_separable_pictures_are_found():
 
 
 def test_too_few_pictures_for_the_folds():
-    with pytest.raises(ValueError, match='a class has 3 pictures, and there are 5 folds'):
+    with pytest.raises(ValueError, match='class 0 has 3 pictures, and there are 5 folds'):
         out_of_sample(torch.randn(6, 2), Y, 2)
+    with pytest.raises(ValueError, match='y'): out_of_sample(torch.randn(7, 2), Y, 2, folds=2)
+
+
+def test_a_group_is_in_one_fold():
+    "A picture that is there twice would be recognized."
+    x = torch.randn(40, 60, generator=torch.Generator().manual_seed(0)).repeat(2, 1)
+    y = (torch.arange(40) % 2).repeat(2)
+    def right(groups):
+        p = out_of_sample(x, y, 2, groups=groups)
+        return (p.argmax(1) == y).float().mean()
+    assert right(None) > .9 > right([*range(40)] * 2)
+
+
+def test_small_labels_count_the_same():
+    "Bytes would overflow."
+    p = torch.eye(20).clamp(min=1e-3)
+    p = p / p.sum(1, keepdim=True)
+    joint = confident_joint(p, torch.arange(20, dtype=torch.uint8))
+    assert torch.equal(joint, torch.eye(20).long())
 
 
 # --- a file of answers
@@ -258,6 +319,11 @@ def test_answers_are_joined_by_name():
     ({'a': 'x', 'b': 'y', 'c': 'z', 'd': ''}, "'d', for one, is not asked for")])
 def test_names_that_do_not_fit_are_refused(answers, message):
     with pytest.raises(ValueError, match=message): submission(answers, SAMPLE)
+
+
+def test_a_sample_has_two_columns():
+    with pytest.raises(ValueError, match='the sample has 3 columns'):
+        submission({}, SAMPLE.assign(more=''))
 
 
 def test_a_name_that_is_asked_for_twice_is_refused():
@@ -284,4 +350,6 @@ def test_tiles_have_a_table_and_all_tags(tmp_path):
     assert {*counts.index} == {*known} and counts.min() < 10 < counts.max()
     assert tiles(folder, n=150) == folder
     (tmp_path/'other').mkdir()
-    with pytest.raises(FileExistsError, match='no tiles are in it'): tiles(tmp_path/'other')
+    for there in (tmp_path/'other', folder):
+        with pytest.raises(FileExistsError, match='does not hold these tiles'):
+            tiles(there, n=50)

@@ -30,7 +30,14 @@ CAPTIONS = {
     'doodlenette':
         'Accuracy on the drawings, seed by seed.',
     'leaderboard':
-        'The recipes that have a name: accuracy on the reported half, and what a run takes.'}
+        'The recipes that have a name: accuracy on the reported half, and what a run takes.',
+    'split':
+        'Accuracy on photographs that were held back at random and by sender, ten splits each.',
+    'rare':
+        'Three rare classes of eight, four ways; mean and standard deviation over ten seeds.',
+    'thresholds':
+        'Satellite tiles, ten times: thresholds were chosen on one quarter of the tiles, and '
+        'scored on another.'}
 
 
 def options(cell):
