@@ -8,7 +8,14 @@ from pathlib import Path
 
 import nbformat
 
-from sotatrain.experiment import leaderboard, stored_results
+from sotatrain.experiment import (
+    leaderboard,
+    load_runs,
+    paired_difference,
+    stored_results,
+)
+from sotatrain.experiment.comparison import by_recipe
+from sotatrain.experiment.statistics import minus
 from tools import layout, pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +63,14 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
       for technique, chapter, recipe in (
         ('Mixup', '07_mixup', 'Mixup'),
         ('label smoothing', '08_smoothing', 'smoothing'),
-        ('Mixup and smoothing', '08_smoothing', 'Mixup and smoothing'))]]
+        ('Mixup and smoothing', '08_smoothing', 'Mixup and smoothing'))],
+    *[(part, '09_sota', 'sota-64', f'without {part}', 'all') for part in (
+        'Muon', 'growing sizes', 'a whitening stem', 'GELU', 'larger tests', 'smoothing',
+        'the linear schedule', 'decay')],
+    *[(part, '09_sota', 'sota-64', 'all', f'with {part}') for part in (
+        'an average of weights', 'alternating flips', 'stronger augmentation',
+        'quick batch norm')],
+    ('all of it, equal operations', '09_sota', 'sota-64', 'xresnet18', 'all')]
 
 
 def markdown(head, rows):
@@ -146,6 +160,29 @@ def doodlenette(nbs):
     return by_seed(rows, [spread('accuracy', [100*row['accuracy'] for row in rows])])
 
 
+def parts(nbs):
+    "What each part of chapter 9's recipe is worth: with it, against without."
+    runs, rows = by_recipe(load_runs('sota-64')), []
+    for name in runs:
+        word, _, part = name.partition(' ')
+        pair = {'without': (name, 'all'), 'with': ('all', name)}.get(word)
+        if pair: rows.append([f'{part}, added' if word == 'with' else part,
+                              *worth(*(runs[recipe] for recipe in pair))])
+    return markdown(['part', 'accuracy, points', 'verdict', 'log loss', 'seeds'], rows)
+
+
+def worth(without, with_it):
+    "Differences of accuracy and of log loss, which is better if it is lower."
+    before = {run.seed: run for run in without}
+    pairs = [(run, before[run.seed]) for run in with_it if run.seed in before]
+    def difference(get): return paired_difference(*(map(list, zip(
+        *((get(run), get(other)) for run, other in pairs)))))
+    accuracy = difference(lambda run: 100 * run.accuracy)
+    loss = difference(lambda run: run.log_loss)
+    mean, *ends = (minus(f'{value:+.3f}') for value in loss[:3])
+    return [str(accuracy), accuracy.verdict, f"{mean} ({' to '.join(ends)})", str(accuracy.n)]
+
+
 LOADERS = {
     'datablock': 'fastai `DataBlock`, 1.25 ×',
     'datablock 2x': 'fastai `DataBlock`, 2 ×',
@@ -216,4 +253,4 @@ def thresholds(nbs):
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
     loaders=loaders, tta=tta, leaderboard=named, split=split, rare=rare,
-    thresholds=thresholds)
+    thresholds=thresholds, parts=parts)

@@ -37,7 +37,9 @@ CAPTIONS = {
         'Three rare classes of eight, four ways; mean and standard deviation over ten seeds.',
     'thresholds':
         'Satellite tiles, ten times: thresholds were chosen on one quarter of the tiles, and '
-        'scored on another.'}
+        'scored on another.',
+    'parts':
+        'What each part is worth: with it against without it. A lower log loss is better.'}
 
 
 def options(cell):
