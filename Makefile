@@ -24,12 +24,11 @@ export MALLOC_TRIM_THRESHOLD_ := 17179869184
 course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
 	@$(BIN)/python -m tools.course --profile "$(PROFILE)" --data "$(DATA)" --chapters "$(CHAPTERS)"
 
-test: .venv/ready  ## style, then two things at once: the tests; every notebook at the smoke profile
+test: .venv/ready  ## style, then all at once: the tests; every notebook at the smoke profile
 	$(BIN)/ruff check -q
-	$(MAKE) -k -j2 tests-library notebooks tests-book
+	$(MAKE) -k -j3 tests-library notebooks tests-book
 
-# One thread each: two processes that share two cores would wait for each other. The library's
-# tests take as long as the notebooks and the book's tests together.
+# One thread each: processes that share cores would wait for each other.
 tests-library notebooks tests-book: export OMP_NUM_THREADS := 1
 
 tests-library tests-book: tests-%: .venv/ready

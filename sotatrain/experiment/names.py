@@ -8,7 +8,7 @@ import fastai.vision.all
 from fastai.losses import BaseLoss
 from fastai.vision.all import Callback, Metric, Transform, nn
 
-from .. import learner, mixup, normalize, resizing, smoothing, sota, transfer
+from .. import learner, mixup, normalize, resizing, smoothing, sota, tables, transfer
 from ..core import watch
 from ..core.checks import known, nearest, text
 from ..core.docs import document
@@ -19,7 +19,7 @@ from .own import OWN
 from .weights import check_weight
 
 TECHNIQUES = (
-    learner, normalize, resizing, mixup, smoothing, sota, transfer, watch, together)
+    learner, normalize, resizing, mixup, smoothing, sota, transfer, tables, watch, together)
 NETWORKS = dict(pretrained=transfer.pretrained)  # beside those that `make_model` knows by name
 
 
