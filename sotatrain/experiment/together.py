@@ -9,6 +9,7 @@ fastai's `distrib_ctx` does something else: its `bs` is that of each process, it
 with pictures that are there twice, and its `DistributedDL` puts their order on a GPU, so that
 it fails on processors."""
 from contextlib import ExitStack, closing, contextmanager
+from inspect import signature
 
 import torch
 from fastai.vision.all import Callback, nn, replacing_yield
@@ -22,6 +23,10 @@ from ..core.resume import generators, set_generators
 from ..learner import seeded
 
 __all__ = ['SharedBatchNorm', 'check_shares', 'together']
+
+# What says whether the first process gives its buffers to all: newer, older versions of PyTorch
+BUFFERS = next(name for name in ('forward_sync_buffers', 'broadcast_buffers')
+               if name in signature(DistributedDataParallel).parameters)
 
 
 def check_shares(recipe):
@@ -94,7 +99,7 @@ class Together(CallNetwork):
 
     def call(self, network, *xb):
         if self.parallel is None:
-            self.parallel = DistributedDataParallel(network, broadcast_buffers=False)
+            self.parallel = DistributedDataParallel(network, **{BUFFERS: False})
         return self.parallel(*xb)
 
     def after_batch(self):
