@@ -30,13 +30,15 @@ test: .venv/ready  ## style, then all at once: the tests; every notebook at the 
 
 # One thread each: processes that share cores would wait for each other.
 tests-library notebooks tests-book: export OMP_NUM_THREADS := 1
+# The library's tests take longest: the others give way.
+notebooks tests-book: FIRST := nice -n 5
 
 tests-library tests-book: tests-%: .venv/ready
-	$(BIN)/pytest -q tests/$*
+	$(FIRST) $(BIN)/pytest -q tests/$*
 
 notebooks: .venv/ready
 	SOTATRAIN_PROFILE=smoke SOTATRAIN_DATA= \
-	  $(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider nbs
+	  $(FIRST) $(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider nbs
 
 lab: .venv/ready  ## read and run the book in JupyterLab; takes PROFILE and DATA too
 	SOTATRAIN_PROFILE="$(or $(PROFILE),$(SOTATRAIN_PROFILE))" \

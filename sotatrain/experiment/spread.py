@@ -165,7 +165,8 @@ class _Worker:
 
     def end(self):
         self.ended = True
-        if self.process is not None: self.process.kill()
+        process = self.process  # a thread that waits for it may set it to None
+        if process is not None: process.kill()
 
 
 def _serve(pipe, number, of):
