@@ -6,6 +6,7 @@ accuracies do not depend on that, and seconds are not taken from here."""
 import argparse
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -79,9 +80,11 @@ def listed(part):
 
 
 def cost(part):
-    "In pixels: what is missing, but for what a run has beside its training."
+    "In pixels, of the training runs that are missing; recipes that differ in TTA share one."
     _, _, recipes, names = part
-    return sum(stage.epochs * stage.size**2 for recipe in recipes if recipe.name in names
+    lacking = [recipe for recipe in recipes if recipe.name in names]
+    runs = {replace(recipe, name='any', tta=None).to_json(): recipe for recipe in lacking}
+    return sum(stage.epochs * stage.size**2 for recipe in runs.values()
                for stage in recipe.all_stages)
 
 

@@ -10,8 +10,6 @@ ONCE = {'ValidateEvery': {'n': 100}}  # at the end only
 GROWING = sota('minutes-5').cbs | ONCE
 ALL = sota('minutes-5', name='all', epochs=6, cbs=GROWING)
 _, NET = ALL.network
-
-
 # Chapter 3's network and settings, at about the same cost
 XRESNET = Recipe(
     'xresnet18', data='imagenette', arch='xresnet18', size=64, presize=96, epochs=2, bs=64,

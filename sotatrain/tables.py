@@ -207,11 +207,11 @@ def choose_thresholds(
     y: Tensor,        # the same shape: what is there
     beta: float = 2,  # see `f_beta`
     rounds: int = 2,  # through all labels
-) -> Tensor:          # one for each label; 1 says it never
+) -> Tensor:          # one for each label; infinity says it never
     """Thresholds for the highest mean F-beta, one label after the other.
 
-    A label that is never there gets 1. Between thresholds that are as good, the one next to
-    0.5 is taken."""
+    A label that is never there gets infinity. Between thresholds that are as good, the one
+    next to 0.5 is taken."""
     tensor('y', y, tuple(p.shape), low=0, high=1)
     whole('rounds', rounds)
     p, y = p.detach().cpu(), y.cpu()
@@ -226,7 +226,7 @@ def choose_thresholds(
 # %% ../nbs/11_tables.ipynb #b1000013
 def _best_for(k, grid, chosen, p, y, beta):
     "The threshold of label `k` that is best beside those of the others."
-    if not y[:, k].any(): return 1.
+    if not y[:, k].any(): return math.inf
     said = p >= chosen
     def score(limit):
         said[:, k] = p[:, k] >= limit
@@ -321,23 +321,23 @@ def _folds(y, n_out, folds, seed, groups):
 
 # %% ../nbs/11_tables.ipynb #b1000017
 def _confident(p, y):
-    "The class that is confidently seen in each picture; −1 where none is."
+    "Both on the processor, and the class that is confidently seen; −1 where none is."
     probabilities('p', p)
     tensor('y', y, (len(p),), 'whole numbers', low=0, high=p.shape[1] - 1)
+    p, y = p.cpu(), y.cpu().long()
     limits = torch.stack([p[y == k, k].mean() if (y == k).any() else torch.tensor(torch.inf)
                           for k in range(p.shape[1])])
     able = torch.where(p >= limits - 1e-6, p, -1.)
     best, seen = able.max(1)
-    return torch.where(best < 0, -1, seen)
+    return p, y, torch.where(best < 0, -1, seen)
 
 def confident_joint(
     p: Tensor,  # pictures × classes: out-of-sample probabilities
     y: Tensor,  # the label of each
 ) -> Tensor:    # labels × classes that are confidently seen: counts
     "Counts by label and by what is seen (Northcutt and others 2019, section 3.1)."
-    p, y = p.cpu(), y.cpu().long()
-    seen, n = _confident(p, y), p.shape[1]
-    some = seen >= 0
+    p, y, seen = _confident(p, y)
+    n, some = p.shape[1], seen >= 0
     return torch.bincount(y[some]*n + seen[some], minlength=n*n).view(n, n)
 
 # %% ../nbs/11_tables.ipynb #b1000018
@@ -346,8 +346,7 @@ def suspects(
     y: Tensor,  # the label of each
 ) -> Tensor:    # places in `y`, the most suspicious first
     "Pictures in which another class than their label is confidently seen."
-    p, y = p.cpu(), y.cpu().long()
-    seen = _confident(p, y)
+    p, y, seen = _confident(p, y)
     places = ((seen >= 0) & (seen != y)).nonzero()[:, 0]
     margin = p[places, y[places]] - p[places].max(1).values
     return places[margin.argsort(stable=True)]

@@ -29,6 +29,24 @@ def test_a_chapter_runs_on_two_classes_of_ones_own(chapter, photographs, monkeyp
     monkeypatch.setenv('SOTATRAIN_PROFILE', 'smoke')
     monkeypatch.setenv('SOTATRAIN_DATA', str(photographs))
     monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
-    notebook = nbformat.read(NBS/f'{chapter}.ipynb', 4)
+    execute(nbformat.read(NBS/f'{chapter}.ipynb', 4))
+
+
+def execute(notebook):
     where = dict(metadata=dict(path=str(NBS)))
     NotebookClient(notebook, timeout=300, resources=where).execute()
+
+
+def test_the_page_before_the_chapters_runs_on_a_folder_of_ones_own(
+    photographs, monkeypatch, tmp_path,
+):
+    "As its card says: one line is changed. A file that is no picture is left out and listed."
+    (photographs/'train'/'ants'/'broken.jpg').write_bytes(b'no picture')
+    monkeypatch.setenv('SOTATRAIN_PROFILE', 'smoke')
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path/'cache'))
+    notebook = nbformat.read(NBS/'00_your_photos.ipynb', 4)
+    cell, = (cell for cell in notebook.cells if 'own = None' in cell.source)
+    cell.source = cell.source.replace('own = None', f"own = {str(photographs/'train')!r}")
+    execute(notebook)
+    shown = [out for cell in notebook.cells for out in cell.get('outputs', [])]
+    assert any('broken.jpg' in str(out) for out in shown)

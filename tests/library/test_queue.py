@@ -63,6 +63,13 @@ def test_after_an_interruption_it_goes_on(plan, tiny_network, tmp_path, monkeypa
     assert found(tmp_path) == ALL
 
 
+def test_recipes_that_share_a_training_run_cost_one():
+    flip = Recipe(**SMALL | dict(name='flip', tta={'views': 'flip'}))
+    one, both = (queue.cost((0, 'a', recipes, [r.name for r in recipes]))
+                 for recipes in ([FIRST], [FIRST, flip]))
+    assert one == both == FIRST.epochs * FIRST.size**2
+
+
 def test_an_unknown_experiment_is_refused(plan, capsys):
     with pytest.raises(SystemExit): plan('c')
     assert 'no experiment is called c' in capsys.readouterr().err

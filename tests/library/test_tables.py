@@ -209,7 +209,7 @@ def test_thresholds_at_the_edges():
     p = torch.tensor([[.2, .1, .7], [.3, .4, .7]])
     y = torch.tensor([[0., 1, 1], [0., 1, 1]])
     never, always, even = choose_thresholds(p, y).tolist()
-    assert never == 1 and always == pytest.approx(.1) and even == .5
+    assert never == math.inf and always == pytest.approx(.1) and even == .5
 
 
 def test_a_layer_for_several_labels_is_one_for_each():
@@ -298,6 +298,11 @@ def test_a_group_is_in_one_fold():
         p = out_of_sample(x, y, 2, groups=groups)
         return (p.argmax(1) == y).float().mean()
     assert right(None) > .9 > right([*range(40)] * 2)
+
+
+def test_labels_that_are_no_whole_numbers_are_refused():
+    for function in confident_joint, suspects:
+        with pytest.raises((TypeError, ValueError), match='y'): function(P, Y + .5)
 
 
 def test_small_labels_count_the_same():
