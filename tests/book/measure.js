@@ -11,13 +11,14 @@
       .map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
     return .2126 * r + .7152 * g + .0722 * b;
   };
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const papers = new Map([[null, dark ? [18, 18, 18] : [255, 255, 255]]]);
   const paper = element => {
-    const layers = [];
-    for (let e = element; e; e = e.parentElement)
-      layers.push(channels(getComputedStyle(e).backgroundColor));
-    const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-    return layers.reverse().reduce((below, top) => over(top, below),
-                                   dark ? [18, 18, 18] : [255, 255, 255]);
+    if (!papers.has(element)) {
+      const top = channels(getComputedStyle(element).backgroundColor);
+      papers.set(element, over(top, paper(element.parentElement)));
+    }
+    return papers.get(element);
   };
   const faint = [];
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
