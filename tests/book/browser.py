@@ -56,8 +56,7 @@ class Browser:
         self.call('Page.navigate', url=address)
         while not any(e['method'] == 'Page.loadEventFired' for e in self.events): self._next()
         self.ask('new Promise(done => setTimeout(() => done(0), 300))')
-        wrong = ('Runtime.exceptionThrown', 'Log.entryAdded')
-        return [e['params'] for e in self.events if e['method'] in wrong]
+        return [e['params'] for e in self.events if _is_wrong(e)]
 
     def show(self, width, theme):
         self.call('Emulation.setDeviceMetricsOverride', width=width, height=900,
@@ -75,3 +74,9 @@ class Browser:
     def close(self):
         self.process.terminate()
         self.process.wait(timeout=20)
+
+
+def _is_wrong(event):
+    method, params = event['method'], event['params']
+    return method in ('Runtime.exceptionThrown', 'Log.entryAdded') or (
+        method == 'Runtime.consoleAPICalled' and params['type'] in ('error', 'assert'))

@@ -4,11 +4,8 @@ import time
 import pytest
 
 from sotatrain.deploy.stream import picture_files
-from tests.book.browser import BROWSER, Browser
 
-pytestmark = [
-    pytest.mark.skipif(not BROWSER, reason='there is no Chromium'),
-    pytest.mark.usefixtures('registered')]
+pytestmark = pytest.mark.usefixtures('registered')
 
 
 @pytest.fixture
@@ -21,13 +18,6 @@ def address(trained):
     _, address, _ = shown.launch(prevent_thread_lock=True, quiet=True, inbrowser=False)
     yield address
     shown.close()
-
-
-@pytest.fixture
-def browser(tmp_path):
-    browser = Browser(tmp_path/'profile')
-    yield browser
-    browser.close()
 
 
 def wait_for(browser, expression, seconds=30):

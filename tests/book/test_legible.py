@@ -1,15 +1,30 @@
 """All offline pages on a phone and on a screen, in light and dark: whole, legible, quiet."""
-import shutil
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import pytest
 
-from tests.book.browser import BROWSER, Browser
+from tests.book.conftest import NBS
 from tools import pages
 
-NBS = Path(__file__).resolve().parents[2]/'nbs'
 MEASURE = Path(__file__).with_name('measure.js').read_text(encoding='utf-8')
 WINDOWS = [(width, theme) for theme in ('light', 'dark') for width in (400, 1280)]
+STEMS = [path.stem for path in pages.notebooks(NBS)] + ['references']
+# What a reader could miss: answers, pictures, links.
+LOOK = '''(() => {
+  const answers = [...document.querySelectorAll('[id^=quizWrap]')].map(quiz => {
+    quiz.querySelector('label').click();
+    return quiz.querySelector('.Feedback').innerText;
+  });
+  return {answers, pictures: document.images.length,
+          broken: [...document.images].filter(i => !i.complete || !i.naturalWidth)
+            .map(i => i.alt),
+          nameless: [...document.images].filter(i => !i.alt).length,
+          fetched: performance.getEntriesByType('resource').map(entry => entry.name)
+            .filter(name => !/^(file|data):/.test(name)),
+          links: [...document.querySelectorAll('a[href]')].map(a => a.href)
+            .filter(href => href.startsWith('file:'))};
+})()'''
 # All options of a quiz are clicked; colours are there at once.
 READY = """{
   const style = document.createElement('style');
@@ -18,52 +33,45 @@ READY = """{
   document.head.append(style);
   document.querySelectorAll('[id^=quizWrap] label').forEach(label => label.click());
 }"""
-needs_browser = pytest.mark.skipif(
-    not BROWSER, reason='there is no Chromium here: on Debian, apt install chromium')
 
 
 @pytest.fixture(scope='module')
-def book(tmp_path_factory):
-    "All pages, from the stored outputs."
-    out = tmp_path_factory.mktemp('course')
-    for path in NBS.glob('*.ipynb'): shutil.copy(path, out)
-    pages.write(NBS, out)
-    return out
-
-
-@pytest.fixture(scope='module')
-def browser(tmp_path_factory):
-    made = Browser(tmp_path_factory.mktemp('profile'))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope='module')
-def faults(book, browser):
-    "What is wrong with which pages, in each window."
-    found = {window: {} for window in WINDOWS}
+def seen(book, browser):
+    "What is found on each page, and what is wrong with it in each window."
+    found = {}
     for file in sorted(book.glob('*.html')):
         wrong = browser.open(file.as_uri(), *WINDOWS[0])
+        found[file.stem] = page = browser.ask(LOOK) | {'wrong': wrong}
         browser.ask(READY)
         for window in WINDOWS:
             browser.show(*window)
-            fault = wrong, *faults_of(browser.ask(MEASURE), window[0])
-            if any(fault): found[window][file.stem] = fault
+            page[window] = faults_of(browser.ask(MEASURE), window[0])
     return found
 
 
 def faults_of(found, width):
     assert found['width'] == width
     wide = found['needed'] > width and (found['wide'] or found['needed'])
-    return wide, found['cut'], found['faint']
+    return list(filter(None, (wide, found['cut'], found['faint'])))
 
 
-@needs_browser
 @pytest.mark.parametrize('window', WINDOWS)
-def test_a_page_fits_is_legible_and_has_no_errors(faults, window): assert not faults[window]
+def test_a_page_fits_and_is_legible(seen, window):
+    assert not {stem: page[window] for stem, page in seen.items() if page[window]}
 
 
-@needs_browser
+@pytest.mark.parametrize('stem', STEMS)
+def test_a_page_is_whole_and_quiet(seen, stem):
+    page = seen[stem]
+    for fault in ('wrong', 'fetched', 'broken', 'nameless'): assert not page[fault], fault
+    assert all(page['answers'])
+    if stem[:2].isdigit(): assert page['pictures'] and (page['answers'] or stem[:2] == '00')
+    for link in page['links']: assert Path(unquote(urlparse(link).path)).exists(), link
+
+
+def test_every_page_has_been_looked_at(seen): assert set(STEMS) < set(seen)
+
+
 def test_the_search_finds_a_section(book, browser):
     browser.open((book/'index.html').as_uri(), 1280, 'light')
     browser.ask("query.value = 'label smoothing'; query.dispatchEvent(new Event('input'))")
@@ -71,7 +79,6 @@ def test_the_search_finds_a_section(book, browser):
     assert any('08_smoothing.html' in address for address in found)
 
 
-@needs_browser
 def test_a_word_shows_its_meaning_to_the_keyboard(book, browser):
     browser.open((book/'03_learner.html').as_uri(), 400, 'dark')
     shown = "getComputedStyle(document.querySelector('a.term .meaning')).display"

@@ -8,6 +8,7 @@ import shutil
 import sys
 
 import pytest
+import torch
 from PIL import Image
 
 from sotatrain.cli import main as cli
@@ -202,12 +203,23 @@ def test_a_graph_is_written_beside_the_weights(sotatrain, folder, tmp_path):
 
 def test_the_page_answers_for_files_in_any_mode_and_says_what_is_none(folder, files, tmp_path):
     model = load_model(folder)
-    assert answer(model, None) is None
-    found = answer(model, str(files[0]))
-    assert [*found] == model.classes and sum(found.values()) == pytest.approx(1)
+    assert answer(model, None) == (None, None)
+    found, picture = answer(model, str(files[0]))
+    assert [*found.values()] == pytest.approx(model.predict(files[0])[0].tolist(), abs=1e-6)
+    assert [*found] == model.classes
+    assert picture.shape == (model.about.size, model.about.size, 3)
     (tmp_path/'bad.jpg').write_text('no')
     with pytest.raises(ValueError, match='no picture that can be read'):
         answer(model, str(tmp_path/'bad.jpg'))
+
+
+def test_a_network_without_maps_answers_without_a_picture(folder, files):
+    model = load_model(folder)
+    values = 3 * model.about.size**2
+    model.network = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(values, len(model.classes)))
+    found, picture = answer(model, str(files[0]))
+    assert picture is None and [*found] == model.classes
 
 
 def test_without_gradio_the_page_says_what_to_install(folder, monkeypatch):
