@@ -1,17 +1,20 @@
 """Does confident learning find wrong labels? `python -m bench.noise --data imagenette`.
 
 The tables of Imagenette say which labels are wrong: 1, 5 or 25 %. Networks of chapter 9 that
-were trained on three quarters of the pictures, with those labels, judge the last quarter. A
-level and a seed is a row, written at once; a second call goes on with those that are missing.
+were trained on three quarters of the pictures, with those labels, judge the last quarter. Then
+networks are trained on what was not flagged, and on all, plainly, smoothed, and with Mixup.
+A level and a seed is a row, written at once; a second call goes on with those that are missing.
 Writes results/benchmarks/noise.json."""
 import argparse
 import json
+from dataclasses import replace
 
 import torch
 from sklearn.model_selection import StratifiedKFold
 
 from bench.common import RESULTS, conditions, write
 from bench.steps import precision
+from sotatrain.core.split import HALVES, half_of
 from sotatrain.data import class_name, class_names, dataset, image_files, noisy_labels
 from sotatrain.experiment import sota
 from sotatrain.learner import make_learner, quietly, seeded
@@ -22,20 +25,31 @@ from sotatrain.transfer import interval
 
 FOLDS = 4
 RECIPE = sota('minutes-5', epochs=6)
+PLAIN = replace(RECIPE, loss={'CrossEntropyLossFlat': {}})
+WAYS = {'plain': PLAIN, 'smoothing': RECIPE,
+        'Mixup': replace(PLAIN, cbs=RECIPE.cbs | {'MixUp': {}})}
+AGAIN = 5, 25  # levels at which networks are trained without the suspects, too
 
+
+def trained(recipe, files, labels, splits, seed, device):
+    dls = get_dls(
+        recipe.size, recipe.bs, files=files, labels=labels, splits=splits,
+        presize=recipe.presize, tfms=Augment(**recipe.augment), seed=seed, device=device)
+    learn = make_learner(
+        dls, recipe.make('arch'), recipe.make('loss'), recipe.make('cbs'), seed=seed,
+        opt_func=recipe.make('opt'))
+    with seeded(seed), quietly(learn): SCHEDULES['linear'](learn, recipe.epochs, recipe.lr)
+    return learn
+
+
+# --- which labels are wrong?
 
 def judged(files, labels, seed, device):
     "Out-of-sample probabilities for all pictures, fold by fold."
     parts, p = StratifiedKFold(FOLDS, shuffle=True, random_state=seed), None
     for fold, (seen, unseen) in enumerate(parts.split(files, labels)):
-        dls = get_dls(
-            RECIPE.size, RECIPE.bs, files=files, labels=labels, splits=(seen, unseen),
-            presize=RECIPE.presize, tfms=Augment(**RECIPE.augment), seed=seed, device=device)
-        learn = make_learner(
-            dls, RECIPE.make('arch'), RECIPE.make('loss'), RECIPE.make('cbs'), seed=seed,
-            opt_func=RECIPE.make('opt'))
-        with seeded(seed), quietly(learn): SCHEDULES['linear'](learn, RECIPE.epochs, RECIPE.lr)
-        if p is None: p, vocab = torch.empty(len(files), dls.c), [*dls.vocab]
+        learn = trained(RECIPE, files, labels, (seen, unseen), seed, device)
+        if p is None: p, vocab = torch.empty(len(files), learn.dls.c), [*learn.dls.vocab]
         p[unseen] = learn.get_preds()[0]
         print(f'fold {fold + 1} of {FOLDS}', flush=True)
     return p, vocab
@@ -52,10 +66,27 @@ def row(path, noise, seed, device):
     found = suspects(p, torch.tensor([vocab.index(label) for label in labels]))
     hits, n, of = int(wrong[found].sum()), len(found), int(wrong.sum())
     right = p.argmax(1) == torch.tensor([*map(vocab.index, truth)])
+    again = retrained(path, files, labels, {*found.tolist()}, seed, device) \
+        if noise in AGAIN else {}
     return dict(
         noise=noise, seed=seed, flagged=n, hits=hits, wrong=of, precision=hits/n,
         recall=hits/of, precision_low=interval(hits, n)[0], recall_low=interval(hits, of)[0],
-        accuracy=right.float().mean().item())
+        accuracy=right.float().mean().item(), **again)
+
+
+# --- is it better to train without them?
+
+def retrained(path, files, labels, suspicious, seed, device):
+    "Accuracy on the reported half, whose labels are right: with all, and without suspects."
+    checks = [file for file in image_files(path) if file.is_relative_to(path/'val')
+              and half_of(file) == HALVES[1]]
+    every = files + checks, labels + [class_name(file.parent.name) for file in checks]
+    valid = [*range(len(files), len(files) + len(checks))]
+    kept = [i for i in range(len(files)) if i not in suspicious]
+    ways = {name: (recipe, [*range(len(files))]) for name, recipe in WAYS.items()}
+    ways['without suspects'] = PLAIN, kept
+    return {name: trained(recipe, *every, (rows, valid), seed, device).validate()[1]
+            for name, (recipe, rows) in ways.items()}
 
 
 def main():

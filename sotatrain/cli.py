@@ -21,6 +21,8 @@ size=64 lr=0.006; what they do not mention comes from a profile of settings.ini 
 gpu, long)."""
 EXAMPLES = """examples:
   sotatrain train size=64 epochs=5                 one run on Doodlenette, the drawn data set
+  sotatrain train ~/photos --model shirts          a folder for each class: a trained network's
+                                                   last layer, in a minute
   sotatrain train --data ~/imagenette2 --profile gpu
   sotatrain train --data ~/birds epochs=80 cbs='{"MixUp": {}}' --export birds.pkl
   sotatrain train --out runs/pets --resume         goes on where it was interrupted
@@ -207,7 +209,8 @@ def _command(commands, name, run, help):
 def _recipe_words(command):
     command.add_argument(
         'recipe', nargs='*', metavar='RECIPE',
-        help='a JSON file or a name, such as minutes-5; and/or field=value words')
+        help='a JSON file or a name, such as minutes-5; and/or field=value words. Of `train`, '
+             'also a folder of photographs')
     command.add_argument(
         '--recipe', dest='named', metavar='NAME', help='the same as its name among the words')
 
@@ -235,6 +238,9 @@ def _run_options(command):
 def _train(args):
     from .core.checks import whole
     whole('--seed', args.seed, least=0)
+    if folder := _photographs(args): return shell.train_photographs(folder, args)
+    if args.group is not None: raise ValueError(
+        "--group goes with a folder of photographs: sotatrain train FOLDER")
     if args.resume and not args.out: raise ValueError(
         "--resume goes with --out: name the folder of the run")
     if args.seeds is not None: return _train_several(args)
@@ -245,6 +251,13 @@ def _train(args):
                 **options)
     print(run)
     return int(run.failed)
+
+
+def _photographs(args):
+    "The folder among the words, if there is one: what it holds is learned without a recipe."
+    from .experiment.named import SOTA
+    folders = [Path(word).expanduser() for word in args.recipe if word not in SOTA]
+    return next(filter(Path.is_dir, folders), None)
 
 
 def _train_several(args):

@@ -2,12 +2,15 @@
 from importlib.util import find_spec
 
 import torch
+import torch.nn.functional as F
 
 from ..core.docs import document
 from ..presize import load_square
-from .classifier import Classifier
+from .classifier import Classifier, Prepare
 
 __all__ = ['answer', 'page']
+
+SHOWN = 256  # px: the picture that shows where the reasons are
 
 
 def page(
@@ -21,7 +24,7 @@ def page(
         lambda file: answer(model, file, gradio.Error),
         gradio.Image(type='filepath', label='a picture'),
         [gradio.Label(num_top_classes=5, label='probabilities'),
-         gradio.Image(label='bright: where the first class was seen (Grad-CAM)')],
+         gradio.Image(label='bright: where the first class was seen (Grad-CAM)', height=SHOWN)],
         title=model.about.name, flagging_mode='never', analytics_enabled=False,
         description=f"One of {len(model.classes)} classes: {', '.join(model.classes)}.")
 
@@ -38,21 +41,20 @@ def answer(
     try: square, aspect = load_square(file, model.prepare.side)
     except (ValueError, OSError): raise error("this file is no picture that can be read"
                                               ) from None
-    squares = torch.tensor(square[None], device=model.device)
-    crop = model.prepare.crop(squares, torch.tensor([aspect], device=model.device))
-    x = model.prepare.normalize(crop)
+    taken = torch.tensor(square[None]), torch.tensor([aspect])
+    x = model.prepare(*(values.to(model.device) for values in taken))
     with torch.inference_mode(): probabilities = model.answer(x)[0]
-    return dict(zip(model.classes, probabilities.tolist())), _explained(model, x, crop)
+    return dict(zip(model.classes, probabilities.tolist())), _explained(model, x, taken)
 
 
-def _explained(model, x, crop):
-    "The crop, dark but where the network found its reasons for the class it answers."
+def _explained(model, x, taken):
+    "The crop, larger, and dark but where the network found its reasons for its answer."
     from ..transfer import grad_cam  # here: the commands that need no network stay quick
-    try: heat = grad_cam(model.network, x)
+    try: heat = grad_cam(model.network, x).cpu()
     except ValueError: return None  # no maps
-    heat = torch.nn.functional.interpolate(heat[:, None], crop.shape[2:], mode='bilinear')
-    shown = crop * (.25 + .75*heat)
-    return shown[0].mul(255).byte().permute(1, 2, 0).cpu().numpy()
+    crop = Prepare(SHOWN, model.prepare.side).crop(*taken)
+    heat = F.interpolate(heat[:, None], (SHOWN, SHOWN), mode='bilinear')
+    return (crop * (.25 + .75*heat))[0].mul(255).byte().permute(1, 2, 0).numpy()
 
 
 document(__name__)

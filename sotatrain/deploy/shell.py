@@ -35,15 +35,52 @@ def add_model_options(train):
         help='write the trained model there, as data: weights, JSON, and a card')
     train.add_argument(
         '--license', metavar='ID', help="of that model, such as cc-by-4.0 (default: unknown)")
+    train.add_argument(
+        '--group', metavar='PATTERN',
+        help='with a folder of photographs: those whose names match this regular expression in '
+             "the same way stay together when some are held back, as '^[^-]+' (who sent them)")
 
 
 def saver(recipe, args):
     "What `train` calls after the run; None without `--model`."
-    if not args.model:
-        if args.license: raise ValueError("--license goes with --model")
-        return None
+    _check_license(args)
+    if not args.model: return None
     from .folder import saver
     return saver(recipe, args.model, args.license)
+
+
+def _check_license(args):
+    if args.license and not args.model: raise ValueError("--license goes with --model")
+
+
+def train_photographs(folder, args):
+    "`sotatrain train FOLDER`: no recipe, a trained network, and its last layer for these."
+    _check_license(args)
+    size = _size(folder, args)
+    from .folder import check_model_folder, save_model
+    from .photos import NETWORK, learn_photographs, report
+    if args.model: check_model_folder(args.model)  # before the work
+    learn = learn_photographs(folder, size, args.group, args.seed, device=args.device,
+                              on_error=args.on_error)
+    print(report(learn))
+    if not args.model: return
+    save_model(learn, args.model, NETWORK, license=args.license)
+    print(f'{args.model} is ready: sotatrain predict {args.model} FILE')
+
+
+def _size(folder, args):
+    "What size= says among the words, or 128. Raises `ValueError` for what goes with recipes."
+    words = [word for word in args.recipe if Path(word).expanduser() != folder]
+    said = [f'--{name}' for name in ('seeds', 'export', 'resume', 'data', 'profile', 'out')
+            if getattr(args, name)]
+    said += ['--recipe'] if args.named else []
+    said += [word for word in words if not word.startswith('size=')]
+    if said: raise ValueError(
+        f"{said[0]} goes with a recipe, and {folder} is learned without one: leave it out, or "
+        f"say --data {folder} to train from scratch")
+    value = words[-1].removeprefix('size=') if words else '128'
+    if not value.isdecimal(): raise ValueError(f"size={value}: it must be a whole number (px)")
+    return int(value)
 
 
 def _add_predict(command):

@@ -43,3 +43,6 @@ def test_a_dropped_picture_shows_its_probabilities(address, browser, trained, ti
     text = wait_for(browser, f"document.body.innerText.includes('{100 * p:.0f}%') && "
                              "document.body.innerText")
     assert name in text and 'probabilities' in text
+    assert 'where the first class was seen' in text
+    wait_for(browser, "[...document.images].filter(i => i.src.includes('file=') && "
+                      "i.clientHeight > 100).length == 2")

@@ -105,12 +105,13 @@ def test_the_examples_of_the_help_work(
         tmp_path, monkeypatch, sotatrain, tiny, tiny_network, small_profiles):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('SOTATRAIN_RESULTS', str(tmp_path/'results'))
-    for name in ('imagenette2', 'birds'): (tmp_path/name).symlink_to(tiny)
-    assert len(examples()) == 11
+    for name in ('imagenette2', 'birds', 'photos'): (tmp_path/name).symlink_to(tiny)
+    assert len(examples()) == 12
     for words in examples():
         words = [word.replace('~', str(tmp_path)) for word in words]
         words, file = (words[:-2], words[-1]) if '>' in words else (words, None)
-        if words[0] == 'train': words += ['epochs=1', 'bs=8']
+        if words[0] == 'train':
+            words += ['size=32'] if Path(words[1]).is_dir() else ['epochs=1', 'bs=8']
         code, text = sotatrain(*words)
         assert not code and text, words
         if file: (tmp_path/file).write_text(text)

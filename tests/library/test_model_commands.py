@@ -207,7 +207,7 @@ def test_the_page_answers_for_files_in_any_mode_and_says_what_is_none(folder, fi
     found, picture = answer(model, str(files[0]))
     assert [*found.values()] == pytest.approx(model.predict(files[0])[0].tolist(), abs=1e-6)
     assert [*found] == model.classes
-    assert picture.shape == (model.about.size, model.about.size, 3)
+    assert picture.shape == (256, 256, 3) and picture.dtype == 'uint8'
     (tmp_path/'bad.jpg').write_text('no')
     with pytest.raises(ValueError, match='no picture that can be read'):
         answer(model, str(tmp_path/'bad.jpg'))

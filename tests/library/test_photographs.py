@@ -1,0 +1,96 @@
+"""A folder of photographs, learned without a recipe: `sotatrain train FOLDER`."""
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sotatrain.cli import main as cli
+from sotatrain.deploy import load_model
+from sotatrain.deploy.photos import learn_photographs, photographs, report
+
+pytestmark = pytest.mark.usefixtures('own_cache')
+
+
+def draw(folder, colours, senders, n):
+    "n pictures of each colour and sender, in a folder for each colour."
+    rng = np.random.default_rng(0)
+    for name, colour in colours.items():
+        (folder/name).mkdir(parents=True)
+        for sender in senders:
+            for i in range(n):
+                pixels = rng.integers(0, 60, (48, 64, 3)) + np.array(colour)
+                Image.fromarray(pixels.astype('uint8')).save(folder/name/f'{sender}-{i}.png')
+    return folder
+
+
+COLOURS = {'red': (180, 20, 20), 'blue': (20, 20, 180)}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return draw(tmp_path_factory.mktemp('photos')/'mine', COLOURS, 'abcde', 4)
+
+
+def test_the_folder_is_the_class_at_any_depth(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path/'copy')
+    (copy/'red'/'2026').mkdir()
+    (copy/'red'/'a-0.png').rename(copy/'red'/'2026'/'a-0.png')
+    found = photographs(copy)
+    assert [*found.labels] == ['blue'] * 20 + ['red'] * 20
+    assert len({*found.groups}) == 40  # each by itself
+
+
+def test_groups_are_what_a_pattern_finds(folder):
+    assert {*photographs(folder, '^[a-z]').groups} == {*'abcde'}
+
+
+@pytest.mark.parametrize('pattern, message', [
+    ('^[0-9]', "'a-0.png' has no match of"), ('(', 'is no regular expression')])
+def test_a_pattern_that_fits_no_name_is_refused(folder, pattern, message):
+    with pytest.raises(ValueError, match=message): photographs(folder, pattern)
+
+
+def test_what_is_no_folder_of_photographs_is_refused(folder, tmp_path):
+    with pytest.raises(ValueError, match='pictures of 0 class'): photographs(tmp_path)
+    copy = shutil.copytree(folder, tmp_path/'copy')
+    shutil.rmtree(copy/'blue')
+    with pytest.raises(ValueError, match='pictures of 1 class'): photographs(copy)
+    (copy/'red'/'a-0.png').rename(copy/'loose.png')
+    with pytest.raises(ValueError, match="loose.png is in no class's folder"): photographs(copy)
+
+
+def test_groups_stay_on_one_side(folder):
+    learn = learn_photographs(folder, 32, '^[a-z]')
+    sides = [{file.name[0] for file in dl.items} for dl in (learn.dls.train, learn.dls.valid)]
+    assert sides[1] and not sides[0] & sides[1] and sides[0] | sides[1] == {*'abcde'}
+    assert report(learn).startswith('8 of 8 photographs held back are right: 100%, 95 %')
+
+
+def test_a_folder_that_is_split_stays_so(folder, tmp_path):
+    for split in 'train', 'val': shutil.copytree(folder, tmp_path/split)
+    learn = learn_photographs(tmp_path, 32)
+    assert len(learn.dls.train.dataset) == len(learn.dls.valid.dataset) == 40
+    with pytest.raises(ValueError, match='leave the groups out'):
+        learn_photographs(tmp_path, 32, '^[a-z]')
+
+
+def test_from_the_shell_to_a_model_that_predicts(folder, tmp_path, capsys):
+    cli(['train', str(folder), 'size=32', '--group', '^[a-z]', '--model', str(tmp_path/'m')])
+    assert 'photographs held back are right' in capsys.readouterr().out
+    model = load_model(tmp_path/'m')
+    assert model.about.size == 32 and model.classes == ['blue', 'red']
+    assert model.predict(folder/'red'/'a-0.png')[0].argmax() == 1
+
+
+@pytest.mark.parametrize('words, message', [
+    (['epochs=3'], 'epochs=3 goes with a recipe'), (['--seeds', '2'], '--seeds goes with'),
+    (['--out', 'x'], '--out goes with'), (['size=big'], 'it must be a whole number'),
+    (['size=0'], 'size=0'), (['--license', 'mit'], '--license goes with --model')])
+def test_what_goes_with_recipes_is_refused(folder, words, message):
+    with pytest.raises(SystemExit, match=message): cli(['train', str(folder), *words])
+
+
+def test_groups_without_photographs_are_refused():
+    with pytest.raises(SystemExit, match='--group goes with a folder'):
+        cli(['train', '--group', 'a'])
