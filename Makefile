@@ -18,7 +18,7 @@ export GOMP_SPINCOUNT := 10000
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 17179869184
 
-.PHONY: course test tests-library tests-book notebooks lab times outputs numbers bench book rehearsal lock clean
+.PHONY: course test tests-library tests-notebooks tests-book lab times outputs numbers bench book rehearsal lock clean
 .DELETE_ON_ERROR:
 
 course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
@@ -26,19 +26,15 @@ course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
 
 test: .venv/ready  ## style, then all at once: the tests; every notebook at the smoke profile
 	$(BIN)/ruff check -q
-	$(MAKE) -k -j3 tests-library notebooks tests-book
+	$(MAKE) -k -j3 tests-library tests-notebooks tests-book
 
 # One thread each: processes that share cores would wait for each other.
-tests-library notebooks tests-book: export OMP_NUM_THREADS := 1
+tests-library tests-notebooks tests-book: export OMP_NUM_THREADS := 1
 # The library's tests take longest: the others give way.
-notebooks tests-book: FIRST := nice -n 5
+tests-notebooks tests-book: FIRST := nice -n 5
 
-tests-library tests-book: tests-%: .venv/ready
+tests-library tests-notebooks tests-book: tests-%: .venv/ready
 	$(FIRST) $(BIN)/pytest -q tests/$*
-
-notebooks: .venv/ready
-	SOTATRAIN_PROFILE=smoke SOTATRAIN_DATA= \
-	  $(FIRST) $(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider nbs
 
 lab: .venv/ready  ## read and run the book in JupyterLab; takes PROFILE and DATA too
 	SOTATRAIN_PROFILE="$(or $(PROFILE),$(SOTATRAIN_PROFILE))" \

@@ -1,13 +1,11 @@
 """The pages of the book and a browser, made once for all tests."""
 import shutil
-from pathlib import Path
 
 import pytest
 
 from tests.book.browser import BROWSER, Browser
+from tests.notebook import NBS
 from tools import pages
-
-NBS = Path(__file__).resolve().parents[2]/'nbs'
 
 
 @pytest.fixture(scope='session')

@@ -4,7 +4,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from tests.book.conftest import NBS
+from tests.notebook import NBS
 from tools import pages
 
 MEASURE = Path(__file__).with_name('measure.js').read_text(encoding='utf-8')

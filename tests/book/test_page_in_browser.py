@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from sotatrain.questionnaire import questions
-from tests.book.conftest import NBS
+from tests.notebook import NBS
 from tools import course, pages
 
 CLICK_ALL = '''(() => {

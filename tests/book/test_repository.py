@@ -186,7 +186,7 @@ def test_wheel_carries_what_the_library_reads(wheel):
 
 ALONE = '''
 import socket, sys
-MISSING = """nbdev execnb papermill nbval nbformat nbconvert jupyterlab notebook ipywidgets timm
+MISSING = """nbdev execnb papermill nbformat nbconvert jupyterlab notebook ipywidgets timm
 tools experiments""".split()
 class NoNotebookTools:
     def find_spec(self, name, path=None, target=None):

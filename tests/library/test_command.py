@@ -18,8 +18,8 @@ from sotatrain.cli import EXAMPLES
 from sotatrain.cli import main as cli
 from sotatrain.core.store import build_store
 from sotatrain.experiment import Recipe, load_runs, store
+from tests.forked import Forked
 from tests.library.fakes import SMALL, fake_run
-from tests.library.forked import Forked
 
 pytestmark = pytest.mark.usefixtures('own_cache')
 

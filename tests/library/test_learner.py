@@ -365,6 +365,18 @@ def test_what_a_learner_writes_is_not_between_the_pictures(dls, tmp_path, monkey
 
 # --- the network is a plain one
 
+@pytest.fixture(scope='module')
+def fitted(tiny, tmp_path_factory):
+    "A network that has learned in bfloat16."
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('SOTATRAIN_CACHE', str(tmp_path_factory.mktemp('cache')))
+        patch.setattr(learner, 'has_bf16', lambda device: True)
+        dls = get_dls(24, 8, tiny, presize=32, seed=0, device='cpu')
+        learn = make_learner(dls, 'xresnet18', seed=0)
+        with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    return learn.model.eval()
+
+
 @pytest.mark.parametrize('deploy', [
     lambda model, x: torch.export.export(model, (x,)).module(),
     lambda model, x: torch.jit.trace(model, x),
@@ -374,10 +386,8 @@ def test_what_a_learner_writes_is_not_between_the_pictures(dls, tmp_path, monkey
     lambda model, x: pickle.loads(pickle.dumps(model)),
     lambda model, x: partial(torch.func.functional_call, model, dict(model.named_parameters())),
 ])
-def test_a_trained_network_deploys_like_a_plain_one(dls, with_bf16, deploy):
-    learn = make_learner(dls, 'xresnet18', seed=0)
-    with learn.no_bar(), learn.no_logging(): learn.fit(1)
-    model, x = learn.model.eval(), torch.rand(2, 3, 32, 32)
+def test_a_trained_network_deploys_like_a_plain_one(fitted, deploy):
+    model, x = deepcopy(fitted), torch.rand(2, 3, 32, 32)
     plain = make_model('xresnet18', 10).eval()
     plain.load_state_dict(model.state_dict())
     assert [type(m) for m in model.modules()] == [type(m) for m in plain.modules()]

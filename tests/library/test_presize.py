@@ -28,7 +28,7 @@ from sotatrain.core.antialias import averaged_crops, block_sizes
 from sotatrain.data import CLASSES, class_name, datablock_dls, image_files, noisy_labels
 from sotatrain.doodlenette import draw
 from sotatrain.presize import *
-from tests.library.forked import Forked
+from tests.forked import Forked
 
 CHURCH = 'n03028079'
 

@@ -29,8 +29,8 @@ from sotatrain.experiment import (
 )
 from sotatrain.experiment.together import check_shares
 from sotatrain.presize import get_dls
+from tests.forked import Forked
 from tests.library.fakes import SMALL
-from tests.library.forked import Forked
 
 pytestmark = pytest.mark.usefixtures('own_cache')
 

@@ -34,8 +34,8 @@ from sotatrain.experiment import (
     training,
 )
 from sotatrain.experiment.runs import Interrupted, read_checkpoint, run_folder, write_checkpoint
+from tests.forked import Forked
 from tests.library.fakes import measured
-from tests.library.forked import Forked
 
 pytestmark = pytest.mark.usefixtures('own_cache', 'no_peak')
 CPU = torch.device('cpu')

@@ -16,8 +16,8 @@ from sotatrain.experiment import (
     store,
     stored_results,
 )
+from tests.forked import Forked
 from tests.library.fakes import STAGE, fake_comparison, fake_run
-from tests.library.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCH = dict(stage=0, size=16., train_loss=1., valid_loss=2., accuracy=.5, seconds=1.)

@@ -10,7 +10,8 @@ import traceback
 METHOD = 'forkserver' if 'forkserver' in multiprocessing.get_all_start_methods() else 'spawn'
 CONTEXT = multiprocessing.get_context(METHOD)
 if METHOD == 'forkserver': CONTEXT.set_forkserver_preload(
-    ['sotatrain.all', 'sotatrain.cli', 'sotatrain.experiment.training', 'pytest'])
+    ['sotatrain.all', 'sotatrain.cli', 'sotatrain.experiment.training', 'pytest',
+     'matplotlib.pyplot', 'IPython.core.interactiveshell'])
 NUMBERS = itertools.count()
 
 
