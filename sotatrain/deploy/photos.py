@@ -25,10 +25,10 @@ NETWORK = 'tf_efficientnet_lite0'
 
 
 class Photographs(NamedTuple):
-    "Files, and the class and the group of each."
+    "Files, and the class and the group of each; no groups if each is by itself."
     files: list
     labels: list
-    groups: list
+    groups: list = None
 
 
 def photographs(
@@ -46,13 +46,12 @@ def photographs(
         f"{loose[0]} is in no class's folder: move it into one, or elsewhere")
     labels = [file.relative_to(folder).parts[0] for file in files]
     if len({*labels}) < 2: raise ValueError(
-        f"{folder} has pictures of {len({*labels})} class: it must have a folder with "
-        "pictures for each of two classes or more")
-    return Photographs(files, labels, _groups(files, pattern))
+        f"{folder}: folders in it that have pictures: {len({*labels})}. Have two or more, "
+        "one for each class")
+    return Photographs(files, labels, pattern and _groups(files, pattern))
 
 
 def _groups(files, pattern):
-    if pattern is None: return [*map(str, files)]
     try: find = re.compile(pattern).search
     except re.error as error: raise ValueError(
         f"{pattern!r} is no regular expression: {error}") from None
@@ -98,7 +97,9 @@ def report(learn: Learner) -> str:
     right, n = int((table.label == table.answer).sum()), len(table)
     low, high = interval(right, n)
     common, times = Counter(table.label).most_common(1)[0]
-    lines = [
+    skipped = [*learn.dls.train.store.skipped]
+    lines = [f'left out, as it cannot be read: {file}' for file in skipped]
+    lines += [
         f'{right} of {n} photographs held back are right: {right/n:.0%}, 95 % interval '
         f'{low:.0%} to {high:.0%} (always saying {common}: {times/n:.0%})']
     wrong = most(table, 'wrong')

@@ -63,6 +63,9 @@ def train_photographs(folder, args):
     learn = learn_photographs(folder, size, args.group, args.seed, device=args.device,
                               on_error=args.on_error)
     print(report(learn))
+    if args.group is None and not (folder/'train').is_dir(): print(
+        'each photograph is a group of its own: if one person or one series gave several, '
+        '--group keeps them on one side, or this number flatters')
     if not args.model: return
     save_model(learn, args.model, NETWORK, license=args.license)
     print(f'{args.model} is ready: sotatrain predict {args.model} FILE')

@@ -7,6 +7,10 @@ import subprocess
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 
+# What a page has asked of other machines
+FETCHED = """performance.getEntriesByType('resource').map(entry => entry.name)
+  .filter(name => !/^(file|data):/.test(name))"""
+
 
 class Browser:
     "Chromium over two pipes, in its DevTools protocol: messages of JSON that end with a zero."
@@ -50,12 +54,16 @@ class Browser:
         return found
 
     def open(self, address, width, theme):
-        "A page as wide as `width` px, on light or dark paper; returns what went wrong."
+        "A page as wide as `width` px, on light or dark paper."
         self.show(width, theme)
         self.events.clear()
         self.call('Page.navigate', url=address)
         while not any(e['method'] == 'Page.loadEventFired' for e in self.events): self._next()
         self.ask('new Promise(done => setTimeout(() => done(0), 300))')
+
+    def wrong(self):
+        "What went wrong on the page so far, by itself or by what was asked."
+        self.ask('new Promise(done => setTimeout(() => done(0), 100))')
         return [e['params'] for e in self.events if _is_wrong(e)]
 
     def show(self, width, theme):

@@ -4,6 +4,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
+from tests.book.browser import FETCHED
 from tests.notebook import NBS
 from tools import pages
 
@@ -20,8 +21,6 @@ LOOK = '''(() => {
           broken: [...document.images].filter(i => !i.complete || !i.naturalWidth)
             .map(i => i.alt),
           nameless: [...document.images].filter(i => !i.alt).length,
-          fetched: performance.getEntriesByType('resource').map(entry => entry.name)
-            .filter(name => !/^(file|data):/.test(name)),
           links: [...document.querySelectorAll('a[href]')].map(a => a.href)
             .filter(href => href.startsWith('file:'))};
 })()'''
@@ -40,12 +39,13 @@ def seen(book, browser):
     "What is found on each page, and what is wrong with it in each window."
     found = {}
     for file in sorted(book.glob('*.html')):
-        wrong = browser.open(file.as_uri(), *WINDOWS[0])
-        found[file.stem] = page = browser.ask(LOOK) | {'wrong': wrong}
+        browser.open(file.as_uri(), *WINDOWS[0])
+        found[file.stem] = page = browser.ask(LOOK)
         browser.ask(READY)
         for window in WINDOWS:
             browser.show(*window)
             page[window] = faults_of(browser.ask(MEASURE), window[0])
+        page |= dict(wrong=browser.wrong(), fetched=browser.ask(FETCHED))
     return found
 
 

@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from sotatrain.questionnaire import questions
+from tests.book.browser import FETCHED
 from tests.notebook import NBS
 from tools import course, pages
 
@@ -40,14 +41,15 @@ def seen(tmp_path_factory, browser):
     result = course.run(nbs/'07_quiz.ipynb', out/'07_quiz.ipynb', {})
     assert not result.error
     pages.write(nbs, out)
-    wrong = browser.open((out/'07_quiz.html').as_uri(), 800, 'light')
-    return browser.ask(CLICK_ALL) | {'wrong': wrong}
+    browser.open((out/'07_quiz.html').as_uri(), 800, 'light')
+    return browser.ask(CLICK_ALL) | dict(wrong=browser.wrong(), fetched=browser.ask(FETCHED))
 
 
 def plain(text): return re.sub(r'[`*]', '', text)
 
 
-def test_a_quiz_makes_no_errors(seen): assert not seen['wrong']
+def test_the_page_has_no_errors_and_fetches_nothing(seen):
+    assert seen['wrong'] == [] and seen['fetched'] == []
 
 
 def test_every_choice_gives_its_own_feedback(seen):

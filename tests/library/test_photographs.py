@@ -38,7 +38,7 @@ def test_the_folder_is_the_class_at_any_depth(folder, tmp_path):
     (copy/'red'/'a-0.png').rename(copy/'red'/'2026'/'a-0.png')
     found = photographs(copy)
     assert [*found.labels] == ['blue'] * 20 + ['red'] * 20
-    assert len({*found.groups}) == 40  # each by itself
+    assert found.groups is None  # each is by itself
 
 
 def test_groups_are_what_a_pattern_finds(folder):
@@ -52,10 +52,10 @@ def test_a_pattern_that_fits_no_name_is_refused(folder, pattern, message):
 
 
 def test_what_is_no_folder_of_photographs_is_refused(folder, tmp_path):
-    with pytest.raises(ValueError, match='pictures of 0 class'): photographs(tmp_path)
+    with pytest.raises(ValueError, match='have pictures: 0'): photographs(tmp_path)
     copy = shutil.copytree(folder, tmp_path/'copy')
     shutil.rmtree(copy/'blue')
-    with pytest.raises(ValueError, match='pictures of 1 class'): photographs(copy)
+    with pytest.raises(ValueError, match='have pictures: 1'): photographs(copy)
     (copy/'red'/'a-0.png').rename(copy/'loose.png')
     with pytest.raises(ValueError, match="loose.png is in no class's folder"): photographs(copy)
 
@@ -73,6 +73,17 @@ def test_a_folder_that_is_split_stays_so(folder, tmp_path):
     assert len(learn.dls.train.dataset) == len(learn.dls.valid.dataset) == 40
     with pytest.raises(ValueError, match='leave the groups out'):
         learn_photographs(tmp_path, 32, '^[a-z]')
+
+
+def test_what_cannot_be_read_is_left_out_and_said(folder, tmp_path, capsys):
+    copy = shutil.copytree(folder, tmp_path/'copy')
+    (copy/'red'/'f-0.png').write_bytes(b'no picture')
+    with pytest.raises(SystemExit, match='f-0.png cannot be decoded'):
+        cli(['train', str(copy), 'size=32'])
+    cli(['train', str(copy), 'size=32', '--on-error', 'skip'])
+    said = capsys.readouterr().out
+    assert 'cannot be read: red/f-0.png' in said
+    assert '--group' in said
 
 
 def test_from_the_shell_to_a_model_that_predicts(folder, tmp_path, capsys):
