@@ -1,8 +1,10 @@
 """What each way to use a trained network reaches: `python -m bench.transfer --data FOLDER`.
 
-FOLDER is a data set, or has a labels.csv with file, label and split (train, test), as the
-Oxford flowers do. Each way runs with each seed: a run a row, written at once, and a second call
-goes on with those that are missing. Writes results/benchmarks/transfer-NAME-SIZE.json."""
+FOLDER is a data set, or has a labels.csv with file, label and split (train, valid, test), as
+the Oxford flowers do. Each way is tried from the first seed with each rate; from the other
+seeds it has the one that was best on the `valid` pictures. Reported are the `test` pictures. A
+run a row, written at once, and a second call goes on with those that are missing. Writes
+results/benchmarks/transfer-NAME-SIZE.json."""
 import argparse
 import csv
 import json
@@ -11,10 +13,10 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
-from fastai.vision.all import accuracy
 
 from bench.common import RESULTS, conditions, write
 from bench.steps import precision
+from sotatrain.core.watch import ValidateEvery
 from sotatrain.learner import make_learner, quietly, seeded
 from sotatrain.sota import plain_net
 from sotatrain.transfer import (
@@ -30,24 +32,40 @@ from sotatrain.transfer import (
     transfer_learner,
 )
 
-SCRATCH_LR = 6e-3  # chapter 3's rate for networks that start from random weights
+SCRATCH = dict(epochs=60, lr=6e-3)  # chapter 3's rate for random weights
+LRS = 1e-3, 3e-4, 3e-3
 
 
 # --- data
 
 def described(folder):
     "What a labels.csv says, as `get_dls` takes it; the folder itself if it has none."
-    table = Path(folder)/'labels.csv'
-    if not table.is_file() or (Path(folder)/'train').is_dir(): return dict(path=folder)
-    with open(table, newline='', encoding='utf-8') as f: rows = list(csv.DictReader(f))
-    splits = tuple([i for i, row in enumerate(rows) if row['split'] == part]
-                   for part in ('train', 'test'))
+    if not (rows := table(folder)): return dict(path=folder)
+    splits = tuple([i for i, row in enumerate(rows) if (row['split'] == 'train') == training]
+                   for training in (True, False))
     return dict(files=[Path(folder)/'images'/row['file'] for row in rows],
                 labels=[row['label'] for row in rows], splits=splits)
 
 
+def table(folder):
+    file = Path(folder)/'labels.csv'
+    if not file.is_file() or (Path(folder)/'train').is_dir(): return []
+    with open(file, newline='', encoding='utf-8') as f: return [*csv.DictReader(f)]
+
+
+def scores(folder, p, y):
+    "Accuracy on the test pictures, and on those that choose the rate, if there are any."
+    right = (p.argmax(1) == y).float()
+    parts = [row['split'] for row in table(folder) if row['split'] != 'train']
+    if 'valid' not in parts: return dict(accuracy=right.mean().item(), pictures=len(right))
+    test = torch.tensor([part == 'test' for part in parts])
+    return dict(accuracy=right[test].mean().item(), deciding=right[~test].mean().item(),
+                pictures=int(test.sum()))
+
+
 # --- the ways: from data, number of epochs, rate and seed to the answers by name
 
+def at_the_end(): return ValidateEvery(1000)
 def answers_of(learn): return {'': ensemble(learn, [learn.model.state_dict()])}
 
 
@@ -62,7 +80,7 @@ def frozen(dls, epochs, lr, seed): return answers_of(learner(dls, seed))
 
 def tuned(dls, epochs, lr, seed, times=10, splitter=three_groups, head=True):
     learn = learner(dls, seed, splitter, head)
-    with quietly(learn): learn.fit_one_cycle(epochs, spread(learn, lr, times))
+    with quietly(learn): learn.fit_one_cycle(epochs, spread(learn, lr, times), cbs=at_the_end())
     return answers_of(learn)
 
 
@@ -76,7 +94,7 @@ def restarts(dls, epochs, lr, seed, cycles=3):
 
 def scratch(dls, epochs, lr, seed):
     learn = make_learner(dls, plain_net, seed=seed)
-    with quietly(learn): learn.fit_one_cycle(epochs, SCRATCH_LR)
+    with quietly(learn): learn.fit_one_cycle(SCRATCH['epochs'], SCRATCH['lr'], cbs=at_the_end())
     return answers_of(learn)
 
 
@@ -88,19 +106,28 @@ WAYS = {
     'LP-FT, layer decay': partial(tuned, times=4/3, splitter=each_layer),
     'restarts': restarts,
     'from scratch': scratch}
+WITHOUT_LR = 'frozen', 'from scratch'
 
 
 # --- runs
 
-def run(way, seed, args):
+def run(way, seed, lr, args):
     "Rows of one run: a row for each kind of answer."
     dls = pretrained_dls(pretrained(2), args.bs, size=args.size, seed=seed, device=args.device,
                          **described(args.data))
     start = perf_counter()
-    with seeded(seed): found = WAYS[way](dls, args.epochs, args.lr, seed)
+    with seeded(seed): found = WAYS[way](dls, args.epochs, lr, seed)
     seconds = round(perf_counter() - start, 2)
-    return [dict(way=way + kind, run=way, seed=seed, accuracy=accuracy(p, y).item(),
-                 pictures=len(y), seconds=seconds) for kind, (p, y) in found.items()]
+    return [dict(way=way + kind, run=way, seed=seed, lr=lr, seconds=seconds,
+                 **scores(args.data, p, y)) for kind, (p, y) in found.items()]
+
+
+def rates(way, seed, rows):
+    "All from the first seed; then the one that was best."
+    if way in WITHOUT_LR: return [None]
+    tried = [row for row in rows if row['run'] == way and row['seed'] == 0]
+    if seed == 0 or not tried: return LRS
+    return [max(tried, key=lambda row: row.get('deciding', -row['lr']))['lr']]
 
 
 def stored(file, settings):
@@ -120,22 +147,21 @@ def main():
     parser.add_argument('--size', type=int, default=128)
     parser.add_argument('--bs', type=int, default=32)
     parser.add_argument('--epochs', type=int, default=7)
-    parser.add_argument('--lr', type=float, default=1e-4)
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--results', help='file in results/benchmarks')
     args = parser.parse_args()
     name = Path(args.data).name
     file = RESULTS/(args.results or f'transfer-{name}-{args.size}.json')
-    settings = dict(data=name, size=args.size, bs=args.bs, epochs=args.epochs, lr=args.lr)
+    settings = dict(data=name, size=args.size, bs=args.bs, epochs=args.epochs)
     rows = stored(file, settings)
     for seed in range(args.seeds):
         for way in args.ways:
-            if any(row['run'] == way and row['seed'] == seed for row in rows): continue
-            rows += (new := run(way, seed, args))
-            for row in new: print(f"{row['way']:24} seed {seed} {row['accuracy']:7.1%} "
-                                  f"{row['seconds']:8.1f} s", flush=True)
-            write(file, conditions(args.device, precision(args.device), **settings), rows)
+            for lr in rates(way, seed, rows):
+                if (way, seed, lr) in [(r['run'], r['seed'], r['lr']) for r in rows]: continue
+                rows += (new := run(way, seed, lr, args))
+                for row in new: print(row, flush=True)
+                write(file, conditions(args.device, precision(args.device), **settings), rows)
 
 
 if __name__ == '__main__': main()
