@@ -9,10 +9,12 @@ from sotatrain.experiment import Recipe, sota
 from .mixup import BOTH, MIXUP, SMOOTHING, naming
 from .tta import ways_to_predict
 
-# The slim network and the small crops of chapter 9, with chapter 3's rate and schedule
+# The slim network of chapter 9, with chapter 3's rate and schedule. Its steps are so small that
+# a GPU takes them as quickly at 64 px as at 32: an H200 made 1,270 and 1,170 a second, in
+# fifteen processes with NVIDIA's MPS; without it, 560.
 FIRST = Recipe(
     'plain', data='imagenette', arch={'plain_net': {'widths': [24, 48, 128, 256, 512]}},
-    size=32, presize=40, epochs=20, bs=64, lr=6e-3, opt={'fast_adamw': {}},
+    size=64, presize=80, epochs=20, bs=64, lr=6e-3, opt={'fast_adamw': {}},
     augment={'min_scale': .35}, cbs={'ValidateEvery': {'n': 10}}, report='reported')
 LENGTHS = 5, 20, 80
 NOISE = 5, 25, 50
