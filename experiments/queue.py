@@ -2,68 +2,85 @@
 results/unfinished/, seed by seed over all recipes, so that whatever is there can be compared.
 
 Interrupt it at any time: the same command goes on, also within a run. It runs at low priority;
-accuracies do not depend on that, and seconds are not taken from here."""
+accuracies do not depend on that, and seconds are not taken from here.
+
+On a GPU, small networks leave most of it idle: take as many workers as there are cores, each
+with one thread (`OMP_NUM_THREADS=1`), and start NVIDIA's MPS before (`nvidia-cuda-mps-control
+-d`), which lets them compute at the same time and not in turns."""
 import argparse
-import contextlib
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 from sotatrain.core.cache import cache_folder, only_one
-from sotatrain.experiment import Workers, compare, load_runs
+from sotatrain.experiment import Workers, compare, load_runs, store
+from sotatrain.experiment.spread import spread
+from sotatrain.experiment.training import sharing
 
-from . import claims
+from . import EXPERIMENTS, claims
 
 RESULTS = Path(__file__).resolve().parent.parent/'results'/'unfinished'
 
 
+@dataclass(frozen=True)
+class Job:
+    "Recipes that share a training run, and lack one from this seed."
+    experiment: str
+    recipes: list
+    seed: int
+
+    def __str__(self): return f'{self.experiment}, {self.recipes[0].name}, seed {self.seed}'
+
+    @property
+    def cost(self):
+        "In pixels, of a training run."
+        return sum(stage.epochs * stage.size**2 for stage in self.recipes[0].all_stages)
+
+
 def main():
     args = arguments()
-    todo = missing(args.names, args.results)
-    print(f"{sum(len(names) for *_, names in todo)} runs are missing")
-    if args.list: return print(*map(listed, todo), sep='\n')
+    jobs = {str(job): job for job in missing(args.names, args.seeds, args.results)}
+    print(f'{len(jobs)} training runs are missing')
+    if args.list: return print(*jobs, sep='\n')
     if hasattr(os, 'nice'): os.nice(19)
     folder = cache_folder()/'queue'
     folder.mkdir(parents=True, exist_ok=True)
-    clock = Clock(sum(map(cost, todo)))
-    with only_one(folder/'.lock', 'the queue'), executor(args.workers) as workers:
-        for part in todo:
-            seed, name, recipes, _ = part
-            print(listed(part), flush=True)
-            compare(recipes, [seed], name, args.data, folder=args.results, out=folder/name,
-                    executor=workers)
-            clock.done(cost(part))
+    clock = Clock(sum(job.cost for job in jobs.values()))
+    calls = {name: (job, args.data, args.results, folder) for name, job in jobs.items()}
+    with only_one(folder/'.lock', 'the queue'), Workers(args.workers) as workers:
+        for name, accuracy in spread(workers, carry_out, calls):
+            clock.done(jobs[name].cost)
+            print(f'{name}: {accuracy}; about {clock.hours_left:.1f} hours left', flush=True)
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog='python -m experiments.queue',
                                      description=__doc__.splitlines()[0])
     parser.add_argument('names', nargs='*', default=[*claims.EXPERIMENTS],
-                        help=f"experiments: {', '.join(claims.EXPERIMENTS)}; all if not given")
+                        help=f"experiments; {', '.join(claims.EXPERIMENTS)} if not given")
+    parser.add_argument('--seeds', type=int, nargs='+', default=range(5),
+                        help='those of the plan, if not given')
     parser.add_argument('--data', help="a folder with train/ and val/, instead of Imagenette")
     parser.add_argument('--results', type=Path, default=RESULTS, help='folder')
     parser.add_argument('--workers', type=int, default=1,
                         help='runs at a time, each in a process with its share of the cores')
     parser.add_argument('--list', action='store_true', help='say what is missing, no more')
     args = parser.parse_args()
-    unknown = {*args.names} - {*claims.EXPERIMENTS}
+    unknown = {*args.names} - {*EXPERIMENTS}
     if args.workers < 1: parser.error('--workers is a number from 1 on')
     if unknown: parser.error(f"no experiment is called {', '.join(sorted(unknown))}")
     return args
 
 
-def missing(names, results):
-    "(seed, experiment, recipes, names of those without a run), in the order of the seeds."
-    found = []
-    for seed in range(max(map(claims.seeds_of, all_recipes(names)))):
+def missing(names, seeds, results):
+    "What is to be trained, in the order of the seeds."
+    for seed in seeds:
         for name in names:
             done = [run.recipe for run in load_runs(name, results) if run.seed == seed]
-            recipes = [recipe for recipe in claims.EXPERIMENTS[name]
-                       if seed < claims.seeds_of(recipe)]
-            without = [recipe.name for recipe in recipes if not is_in(recipe, done)]
-            if without: found.append((seed, name, recipes, without))
-    return found
+            for group in sharing(EXPERIMENTS[name]):
+                lacking = [recipe for recipe in group if not is_in(recipe, done)]
+                if lacking and seed < claims.seeds_of(group[0]): yield Job(name, lacking, seed)
 
 
 def is_in(recipe, done):
@@ -71,21 +88,15 @@ def is_in(recipe, done):
                for other in done)
 
 
-def all_recipes(names): return sum((claims.EXPERIMENTS[name] for name in names), [])
-
-
-def listed(part):
-    seed, name, _, names = part
-    return f"{name}, seed {seed}: {'; '.join(names)}"
-
-
-def cost(part):
-    "In pixels, of the training runs that are missing; recipes that differ in TTA share one."
-    _, _, recipes, names = part
-    lacking = [recipe for recipe in recipes if recipe.name in names]
-    runs = {replace(recipe, name='any', tta=None).to_json(): recipe for recipe in lacking}
-    return sum(stage.epochs * stage.size**2 for recipe in runs.values()
-               for stage in recipe.all_stages)
+def carry_out(job, data, results, out):
+    "In a worker: trains, stores what came out, with its places, and returns an accuracy."
+    found = compare(job.recipes, [job.seed], job.experiment, data, folder=results,
+                    progress=False, out=out/job.experiment)
+    places = [recipe.name for recipe in EXPERIMENTS[job.experiment]]
+    for run in found.runs:
+        placed = replace(run, position=places.index(run.recipe.name))
+        store.write(placed, store.file_of(run.recipe, run.seed, job.experiment, results))
+    return found.runs[0].error or f'{found.runs[0].accuracy:.1%}'
 
 
 class Clock:
@@ -95,11 +106,10 @@ class Clock:
     def done(self, cost):
         self.over += cost
         self.left -= cost
-        seconds = (perf_counter() - self.start) * self.left / self.over
-        print(f'about {seconds / 3600:.1f} hours left', flush=True)
 
-
-def executor(n): return Workers(n) if n > 1 else contextlib.nullcontext()
+    @property
+    def hours_left(self):
+        return (perf_counter() - self.start) * self.left / self.over / 3600
 
 
 if __name__ == '__main__': main()

@@ -32,7 +32,7 @@ def data_identity(
     same picture in other bytes. Raises `OSError` for a file that cannot be read."""
     root = Path(root)
     content = content_of(root, files)
-    recipe = _recipe_of(root, content if among is None else content_of(root, among))
+    recipe = _recipe_of(root, lambda: content if among is None else content_of(root, among))
     names = sorted(_names(root, files))
     parts = [content] if recipe is None else [recipe, names]
     if labels is not None: parts.append(sorted(_labels(root, labels).items()))
@@ -50,11 +50,14 @@ def content_of(
 
 
 def _recipe_of(root, content):
-    "From what recipe these data were drawn; None for others, and for what was changed since."
+    """From what recipe these data were drawn; None for others, and for what was changed since.
+
+    `content()` takes long: it is asked for only if there is a recipe."""
     try: recipe = json.loads((root/MARKER).read_text(encoding='utf-8'))
     except (OSError, ValueError): return None
-    untouched = _content_when_drawn(root) in (content, None)
-    return recipe if untouched and isinstance(recipe, dict) else None
+    if not isinstance(recipe, dict): return None
+    before = _content_when_drawn(root)
+    return recipe if before is None or before == content() else None
 
 def _content_when_drawn(root):
     try: return (root/CONTENT).read_text(encoding='utf-8')
@@ -63,8 +66,11 @@ def _content_when_drawn(root):
 
 def _names(root, files):
     "Below `root`, composed: a Mac may write an umlaut as two characters."
-    names = (Path(file).relative_to(root).as_posix() for file in files)
-    return [unicodedata.normalize('NFC', name) for name in names]
+    start = os.path.join(root, '')
+    def below(file):  # what begins like that needs no parsing, which takes pathlib long
+        if file.startswith(start): return file[len(start):].replace(os.sep, '/')
+        return Path(file).relative_to(root).as_posix()
+    return [unicodedata.normalize('NFC', below(os.fspath(file))) for file in files]
 
 
 def _labels(root, labels):

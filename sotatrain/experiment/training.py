@@ -540,11 +540,15 @@ def _finished(recipes, seeds, facts, experiment, folder):
 def _missing(recipes, seeds, runs):
     """What is to be trained: a seed, the recipe to train, and those that share the training run
     and lack a result. Seed by seed, so that an interruption leaves whole pairs."""
-    groups = [list(group) for _, group in groupby(recipes, _training_of)]
     for seed in seeds:
-        for group in groups:
+        for group in sharing(recipes):
             missing = [recipe for recipe in group if (recipe.name, seed) not in runs]
             if missing: yield seed, group[0], missing
+
+
+def sharing(recipes) -> list:
+    "Lists of neighbours that can share a training run."
+    return [list(group) for _, group in groupby(recipes, _training_of)]
 
 
 def _training_of(recipe):

@@ -1,5 +1,7 @@
 """The long plan: what is missing is trained, seed by seed."""
 import sys
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 
 import pytest
 
@@ -13,13 +15,23 @@ FIRST, SECOND = Recipe(**SMALL), Recipe(**SMALL | dict(name='second', lr=.01))
 @pytest.fixture
 def plan(monkeypatch, own_cache, tmp_path):
     "Two experiments of one epoch each; the second recipe is run from one seed."
-    monkeypatch.setattr(claims, 'EXPERIMENTS', {'a': [FIRST, SECOND], 'b': [FIRST]})
+    monkeypatch.setattr(queue, 'EXPERIMENTS', {'a': [FIRST, SECOND], 'b': [FIRST]})
+    monkeypatch.setattr(claims, 'EXPERIMENTS', queue.EXPERIMENTS)
     monkeypatch.setattr(claims, 'seeds_of', lambda recipe: 2 if recipe == FIRST else 1)
     monkeypatch.setattr(queue.os, 'nice', lambda more: None)  # it cannot be taken back
+    monkeypatch.setattr(queue, 'Workers', lambda n: nullcontext(Here()))
     def work(*words):
         monkeypatch.setattr(sys, 'argv', ['queue', '--results', str(tmp_path), *words])
         queue.main()
     return work
+
+
+class Here(Executor):
+    "Does at once what it is given."
+    def submit(self, function, *args):
+        future = Future()
+        future.set_result(function(*args))
+        return future
 
 
 def found(folder):
@@ -37,9 +49,16 @@ def test_the_plan_is_carried_out_and_then_nothing_is_missing(
     plan()
     assert found(tmp_path) == ALL
     said = capsys.readouterr().out
-    assert said.startswith('5 runs are missing') and 'about 0.0 hours left' in said
+    assert said.startswith('5 training runs are missing')
+    assert said.endswith('about 0.0 hours left\n')
     plan()
-    assert capsys.readouterr().out == '0 runs are missing\n'
+    assert capsys.readouterr().out == '0 training runs are missing\n'
+
+
+def test_runs_have_the_places_of_their_recipes(plan, tiny_network, tmp_path):
+    plan('a')
+    names = [run.recipe.name for run in load_runs('a', tmp_path)]
+    assert names == ['baseline', 'baseline', 'second']
 
 
 def test_what_is_missing_can_be_listed(plan, tiny_network, tmp_path, capsys):
@@ -47,14 +66,15 @@ def test_what_is_missing_can_be_listed(plan, tiny_network, tmp_path, capsys):
     capsys.readouterr()
     plan('--list')
     assert capsys.readouterr().out.splitlines() == [
-        '3 runs are missing', 'a, seed 0: baseline; second', 'a, seed 1: baseline']
+        '3 training runs are missing', 'a, baseline, seed 0', 'a, second, seed 0',
+        'a, baseline, seed 1']
 
 
 def test_after_an_interruption_it_goes_on(plan, tiny_network, tmp_path, monkeypatch):
     compare, calls = queue.compare, []
     def interrupted(*args, **kwargs):
         calls.append(args)
-        if len(calls) == 2: raise KeyboardInterrupt
+        if len(calls) == 3: raise KeyboardInterrupt
         return compare(*args, **kwargs)
     monkeypatch.setattr(queue, 'compare', interrupted)
     with pytest.raises(KeyboardInterrupt): plan()
@@ -63,11 +83,23 @@ def test_after_an_interruption_it_goes_on(plan, tiny_network, tmp_path, monkeypa
     assert found(tmp_path) == ALL
 
 
-def test_recipes_that_share_a_training_run_cost_one():
+def test_a_run_that_fails_is_named_and_the_others_are_kept(
+    plan, tiny_network, tmp_path, monkeypatch,
+):
+    compare = queue.compare
+    def failing(recipes, *args, **kwargs):
+        if recipes[0].name == 'second': raise ValueError('no such thing')
+        return compare(recipes, *args, **kwargs)
+    monkeypatch.setattr(queue, 'compare', failing)
+    with pytest.raises(ValueError, match='no such thing'): plan('a')
+    assert found(tmp_path) == {('a', 'baseline', 0), ('a', 'baseline', 1)}
+
+
+def test_recipes_that_share_a_training_run_are_one_job(plan, monkeypatch, tmp_path):
     flip = Recipe(**SMALL | dict(name='flip', tta={'views': 'flip'}))
-    one, both = (queue.cost((0, 'a', recipes, [r.name for r in recipes]))
-                 for recipes in ([FIRST], [FIRST, flip]))
-    assert one == both == FIRST.epochs * FIRST.size**2
+    monkeypatch.setitem(queue.EXPERIMENTS, 'b', [FIRST, flip])
+    job, = queue.missing(['b'], [0], tmp_path)
+    assert job.recipes == [FIRST, flip] and job.cost == FIRST.epochs * FIRST.size**2
 
 
 def test_an_unknown_experiment_is_refused(plan, capsys):
