@@ -16,6 +16,7 @@ __all__ = ['CHAPTERS', 'Verdict', 'Text', 'Unfit', 'Question', 'Choice', 'as_num
 # %% ../nbs/12_questionnaire.ipynb #eb1cce25
 import math
 import numbers
+import re
 import textwrap
 from dataclasses import dataclass
 from functools import lru_cache
@@ -266,7 +267,8 @@ class FreeText(Question):
     def judge(self, answer):
         if not isinstance(answer, str):
             raise Unfit(f"{short(answer)} is no text: put your answer between quotes.")
-        if len(answer.split()) < 5: raise Unfit("Write a sentence or two first; then compare.")
+        words = re.findall(r'[\u4e00-\u9fff]{1,2}|[^\s\u4e00-\u9fff]+', answer)
+        if len(words) < 5: raise Unfit("Write a sentence or two first; then compare.")
         points = '\n'.join(f'- {point}' for point in self.rubric)
         return Verdict(True, f'Compare. Does your answer have these points?\n\n{points}\n\n'
                              f'One good answer:\n\n> {self.answer}')

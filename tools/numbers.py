@@ -10,7 +10,8 @@ SOURCE is an experiment or a benchmark. Of an experiment, QUERY is a recipe, or
 `reference → recipe`; FORM names a quantity and a shape (`RECIPE` and `PAIR` below). Of a
 benchmark, QUERY is `field of key=value, key=value`, one or two of them: `a / b` divides pair
 by pair, `a → b` is the paired difference; FORM is a reducer and a format: `median .2f`.
-`conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (`tools.tables`)."""
+`conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (`tools.tables`).
+In a Chinese text, units and verdicts are Chinese."""
 import json
 import re
 import statistics
@@ -23,11 +24,10 @@ from sotatrain.experiment import load_runs, paired_difference
 from sotatrain.experiment.comparison import by_recipe
 from sotatrain.experiment.statistics import minus, signed, signed_end
 from tools import tables
+from tools.spans import SPAN
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENTS, BENCHMARKS = ROOT/'results'/'experiments', ROOT/'results'/'benchmarks'
-SPAN = re.compile(r'<!-- (?P<source>[\w.-]+): (?P<query>.+?)(?: \| (?P<form>[^|]+?))? -->'
-                  r'(?P<text>.*?)<!-- / -->', re.S)
 
 
 def texts():
@@ -38,12 +38,31 @@ def texts():
     yield from [(path, '') for path in sorted(questions.glob('*.md'))]
 
 
-def renewed(text, nbs=''):
+    yield from [(path, '') for path in sorted((ROOT/'nbs'/'zh').glob('*.md'))]
+
+
+def renewed(text, nbs='', language='en'):
     "The text with each span written anew."
+    say = chinese if language == 'zh' else str
     def write(found):
         start = found[0].removesuffix(found['text'] + '<!-- / -->')
-        return f'{start}{value(found, nbs)}<!-- / -->'
+        return f'{start}{say(value(found, nbs))}<!-- / -->'
     return SPAN.sub(write, text)
+
+
+def language_of(path): return 'zh' if path.parent.name == 'zh' else 'en'
+
+
+CHINESE = {
+    r' to (?=[−+]?\d)': '至', r' points\b': '个百分点', r' ?\(([^()]*至[^()]*)\)': r'（\1）',
+    ', ': '、', ' %': '%', r'\b(\d+) cores\b': r'\1核',
+    'no difference shown': '未见差异', 'helps': '有帮助', 'hurts': '有害'}
+
+def chinese(text):
+    "What a span says, in Chinese; tables are as they are."
+    if '\n' in text: return text
+    for english, ours in CHINESE.items(): text = re.sub(english, ours, text)
+    return text
 
 
 def value(found, nbs=''):
@@ -218,7 +237,8 @@ def main():
 def renew(path, nbs):
     "Write a file again if its numbers are old."
     if path.suffix == '.md':
-        return rewrite(path, renewed(path.read_text(encoding='utf-8'), nbs))
+        text = path.read_text(encoding='utf-8')
+        return rewrite(path, renewed(text, nbs, language_of(path)))
     nb = nbformat.read(path, 4)
     for cell in nb.cells:
         if cell.cell_type == 'markdown': cell.source = renewed(cell.source, nbs)

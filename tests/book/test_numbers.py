@@ -33,7 +33,8 @@ def said(span): return re.search('-->(.*)<!--', written(span), re.S)[1]
 @pytest.mark.parametrize('path', TEXTS, **by_stem)
 def test_the_text_says_what_was_measured(path):
     for text in prose(path):
-        assert text == numbers.renewed(text, TEXTS[path]), 'run: make numbers'
+        renewed = numbers.renewed(text, TEXTS[path], numbers.language_of(path))
+        assert text == renewed, 'run: make numbers'
 
 
 @pytest.mark.parametrize('path', TEXTS, **by_stem)

@@ -230,6 +230,13 @@ def test_each_kind_is_read(written):
         rubric=('One.', 'Two.'), answer='Because.\n\nReally.')
 
 
+def test_an_answer_without_spaces_has_words_too():
+    asked = next(question for question in questions('mixup') if question.kind == 'free text')
+    assert asked.judge('因为标签和图片一起混合').right
+    for short in ('因为混合', 'Because of labels'):
+        with pytest.raises(questionnaire.Unfit, match='sentence or two'): asked.judge(short)
+
+
 def test_the_example_in_the_description_is_read(written):
     description = (FOLDER/'__init__.py').read_text(encoding='utf-8')
     example, = written('\n'.join(re.findall('^#(?: {5}(.*))?$', description, re.M)))

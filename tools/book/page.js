@@ -4,6 +4,33 @@ const wide = matchMedia('(min-width: 75rem)');
 toc.open = wide.matches;
 wide.addEventListener('change', () => { toc.open = wide.matches; });
 
+// English, Chinese, or both: the choice is kept. Pictures are described in the chosen language.
+const choices = [...document.querySelectorAll('[data-choice]')];
+function choose(language) {
+  document.documentElement.dataset.language = language;
+  choices.forEach(button => button.setAttribute('aria-pressed', button.dataset.choice === language));
+  document.querySelectorAll('[data-alt]').forEach(section => {
+    section.querySelectorAll('img').forEach(image => {
+      image.dataset.english ??= image.alt;
+      image.alt = language === 'zh' ? section.dataset.alt : image.dataset.english;
+    });
+  });
+}
+choices.forEach(button => button.addEventListener('click', () => {
+  choose(button.dataset.choice);
+  try { localStorage.language = button.dataset.choice; } catch { }
+}));
+choose(document.documentElement.dataset.language || 'en');
+
+// Addresses name English places: where those are hidden, the Chinese text beside them is meant.
+function follow() {
+  const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const hidden = place?.closest('.en');
+  if (hidden && !hidden.getClientRects().length) hidden.nextElementSibling.scrollIntoView();
+}
+addEventListener('hashchange', follow);
+follow();
+
 // A button copies a cell.
 document.querySelectorAll('.highlight').forEach(box => {
   const button = document.createElement('button');

@@ -18,7 +18,8 @@ from pygments.lexers import get_lexer_by_name
 
 import sotatrain
 from sotatrain.core.quiz import QUIZ_STYLE
-from tools.pages import api, times
+from tools.pages import api, chinese, times
+from tools.pages.catalogue import current, read
 from tools.pages.cells import (
     REFERENCE,
     STYLE,
@@ -47,6 +48,7 @@ from tools.pages.text import (
     as_list,
     explain,
     glossary,
+    inline,
     link_names,
     link_notebook,
     link_numbers,
@@ -77,7 +79,10 @@ def write(nbs, out):
     chapters = about()
     pages = {c.stem: sources[c.stem] if c.stem in UNEXECUTED else nbformat.read(
         executed(c.stem), 4) for c in chapters if c.written}
-    for book in (sources, pages): enrich(book, nbs)
+    for book in (sources, pages):
+        chinese.attach(book, partial(translated_texts, nbs))
+        enrich(book, nbs)
+    chapters = [describe(c.stem, sources[c.stem], c.written) for c in chapters]
     labels = (number_labels(c, sources[c.stem]).items() for c in chapters)
     numbers = dict(chain.from_iterable(labels))
     index = []
@@ -91,6 +96,10 @@ def write(nbs, out):
     found = json.dumps(index, ensure_ascii=False).replace('</', '<\\/')
     (out/'search-index.js').write_text(f'const BOOK = {found};\n', encoding='utf-8')
     return out/'index.html'
+
+
+def translated_texts(nbs, stem, nb):
+    return current(nb, read(nbs/'zh'/f'{stem}.md'))
 
 
 def neighbour(chapters): return next((c for c in chapters if c.written), None)
@@ -132,6 +141,7 @@ def enrich(book, nbs, downloads=''):
         if stem not in WITHOUT_WORDS: sources = explain(sources, terms)
         for cell, source in zip(texts, sources):
             cell.source = link_notebook(caption_tables(source), downloads)
+            chinese.enrich(cell, stems, names, stem)
 
 
 def render(nb, numbers, nbs, **page):
@@ -147,8 +157,11 @@ def render(nb, numbers, nbs, **page):
         filters={'markdown2html': partial(markdown, nbs=nbs), 'highlight_code': code})
     here = page['here']
     exporter.environment.filters['groupby_part'] = by_part
+    exporter.environment.filters['inline'] = inline
     about = dict(
-        headings=headings(nb, nbs), notebook=here.stem not in UNEXECUTED[1:],
+        headings=headings(nb, nbs), chinese=nb.metadata.get('chinese', False),
+        titles=chinese.TITLES,
+        notebook=here.stem not in UNEXECUTED[1:],
         colab=f'{COLAB}/blob/main/nbs/{here.stem}.ipynb',
         version=sotatrain.__version__, repository=REPOSITORY, parts=parts(),
         quiz=QUIZ_STYLE, day=_day())
@@ -163,10 +176,16 @@ def by_part(chapters, part_of):
 
 
 def headings(nb, nbs):
-    "The sections of a page: (anchor, title)."
-    texts = '\n\n'.join(cell.source for cell in nb.cells if cell.cell_type == 'markdown')
-    found = re.findall(r'<h2 id="([^"]+)"[^>]*>(.*?)<a class="anchor', markdown(texts, nbs))
-    return [(anchor, plain(title)) for anchor, title in found]
+    "The sections of a page: (anchor, title, Chinese title)."
+    def found(texts):
+        html = markdown('\n\n'.join(texts), nbs)
+        return re.findall(r'<h2 id="([^"]+)"[^>]*>(.*?)<a class="anchor', html)
+    cells = [cell for cell in nb.cells if cell.cell_type == 'markdown']
+    english = found(cell.source for cell in cells)
+    ours = found(cell.metadata.get('zh', {}).get('', cell.source) for cell in cells)
+    if len(ours) != len(english): ours = english
+    return [(anchor, plain(title), plain(title_zh))
+            for (anchor, title), (_, title_zh) in zip(english, ours)]
 
 
 def _day():

@@ -5,7 +5,7 @@ from itertools import chain
 import yaml
 from nbformat.v4 import new_output
 
-from tools.pages import text
+from tools.pages import chinese, text
 
 KINDS = {'fig': 'Figure', 'eq': 'Equation', 'tbl': 'Table'}
 OPTION = re.compile(r'^#\|\s?(.*)\n?', re.M)
@@ -13,7 +13,7 @@ STYLE = re.compile(r'<style>.*?</style>', re.S)
 CARD = re.compile(r'^- \*\*What:\*\*', re.M)
 WIDGET = 'application/vnd.jupyter.widget-view+json'
 LABEL = re.compile(r'\{#((?:fig|eq|tbl)-[\w-]+)\}')
-REFERENCE = re.compile(r'(?<![\w@])@((?:fig|eq|tbl)-[\w-]+)')
+REFERENCE = re.compile(r'(?<![a-zA-Z0-9_@])@((?:fig|eq|tbl)-[a-zA-Z0-9_-]+)')
 WRITTEN = re.compile(r'<!-- table: (\w+) -->\n\n.*?\n(?=\n<!-- / -->)', re.S)
 STORED = re.compile(r"^stored_results\(\s*'([\w-]+)'([^#]*?)(?:,\s*speed=True)?\)", re.M | re.S)
 
@@ -118,24 +118,34 @@ def prepare(cell, numbers):
 
 
 def _prepare_text(cell, numbers):
-    cell.metadata.book = dict(card=bool(CARD.search(cell.source)))
-    source = link_references(place_labels(cell.source, numbers), numbers)
-    cell.source = text.link_chapters(source)
+    def linked(source, **more):
+        placed = place_labels(source, numbers, **more)
+        return text.link_chapters(link_references(placed, numbers, **more))
+    ours = cell.metadata.get('zh', {}).get('')
+    card, ours = bool(CARD.search(cell.source)), ours and linked(ours, name=chinese.name)
+    cell.source = linked(cell.source)
+    both = [(cell.source, ours)] if card else chinese.pairs(cell.source, ours)
+    cell.metadata.book = dict(card=card, pairs=both)
 
 
 def _prepare_code(cell, numbers):
     opts = options(cell)
     cell.outputs = with_subcaptions(lasting(cell.outputs), opts.get('fig-subcap', []))
     cell.source = OPTION.sub('', cell.source).strip()
-    label = opts.get('label', '')
+    label, ours = opts.get('label', ''), cell.metadata.get('zh', {})
+    number = numbers.get(label, ('', ''))[1]
+    def captions(options, name=str):
+        caption = options.get('fig-cap') or options.get('tbl-cap') or ''
+        start = f'**{name(number)}.** ' if number and caption else ''
+        return start + link_references(caption, numbers, name)
     cell.metadata.book = dict(
         label=label,
         table=label.startswith('tbl-'),
-        number=numbers.get(label, ('', ''))[1],
-        caption=link_references(opts.get('fig-cap') or opts.get('tbl-cap') or '', numbers),
+        captions=(captions(opts), captions(ours, chinese.name)),
         echo=opts.get('echo', True),
         fold=opts.get('code-fold', False),
-        summary=opts.get('code-summary', 'Code'))
+        summaries=(opts.get('code-summary', 'Code'), ours.get('code-summary', '')),
+        alt_zh=ours.get('fig-alt', ''))
     if 'fig-alt' in opts: cell.metadata.alt = opts['fig-alt']
 
 
@@ -168,16 +178,18 @@ def _is_blank(out):
     return not STYLE.sub('', out.data['text/html']).strip()
 
 
-def link_references(source, numbers):
+def link_references(source, numbers, name=str):
+    "`name` translates “Figure 1.2”."
     def link(match):
-        href, name = numbers.get(match[1], ('', match[0]))
-        return f'[{name}]({href})' if href else name
+        href, number = numbers.get(match[1], ('', match[0]))
+        return f'[{name(number)}]({href})' if href else number
     return REFERENCE.sub(link, source)
 
 
-def place_labels(source, numbers):
-    "A label becomes an anchor with its number, in place."
+def place_labels(source, numbers, name=str):
+    "A label becomes an anchor with its number, in place; a translation has no anchor."
     def anchor(found):
         label = found[1]
-        return f'<span class="number" id="{label}">{numbers[label][1]}</span>'
+        place = f' id="{label}"' if name is str else ''
+        return f'<span class="number"{place}>{name(numbers[label][1])}</span>'
     return LABEL.sub(anchor, source)

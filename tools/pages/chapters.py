@@ -7,6 +7,7 @@ import bibtexparser
 import yaml
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from tools.pages.chinese import TITLES
 from tools.pages.text import without_comments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ class Chapter(NamedTuple):
     title: str
     idea: str      # the `>` line below the title
     written: bool  # there is a page to link to
+    chinese: str = ''  # its title
 
     @property
     def number(self):
@@ -37,8 +39,13 @@ def notebooks(nbs):
 def describe(stem, nb, written):
     lines = nb.cells[0].source.splitlines()
     idea = ' '.join(line.lstrip('> ') for line in lines if line.startswith('>'))
-    title = re.sub(r'\s*\{[.#][^}]*\}$', '', lines[0].lstrip('# '))
-    return Chapter(stem, title, without_comments(idea), written)
+    title = _title(lines[0])
+    ours = nb.cells[0].metadata.get('zh', {}).get('')
+    title_zh = _title(ours.partition('\n')[0]) if ours else TITLES.get(title, '')
+    return Chapter(stem, title, without_comments(idea), written, title_zh)
+
+
+def _title(line): return re.sub(r'\s*\{[.#][^}]*\}$', '', line.lstrip('# '))
 
 
 def parts(settings=SETTINGS):

@@ -146,13 +146,18 @@ class MathRenderer(IPythonRenderer):
         "As it is: what looks for pictures in it would close a tag that is closed later."
         return super().inline_html(html) if '<img' in html else html
 
+    def block_html(self, html):
+        "The same: `<details>` is closed some blocks later."
+        return super().block_html(html) if '<img' in html else html
+
     def block_math(self, body):
         return f'<div class="formula">{formula(body, "block")}</div>'
 
 
 HEADING = re.compile(r'<h(\d) id="([^"]*)">((?:(?!</h).)*?) \{#([\w.-]+)\}'
                      r'<a class="anchor-link" href="([^"]*)">(.*?</h\d>)')
-FORMULA = re.compile(r'\$\$(.*?)\$\$\s*(<span class="number" id="[\w-]+">.*?</span>)', re.S)
+FORMULA = re.compile(
+    r'\$\$(.*?)\$\$\s*(<span class="number"(?: id="[\w-]+")?>.*?</span>)', re.S)
 CAPTIONED = re.compile(r'(<table>(?:(?!<table>).)*</table>)\s*<p>: +((?:(?!</p>).)*?)\s*'
                        r'<span class="number" id="(tbl-[\w-]+)">(.*?)</span></p>', re.S)
 
