@@ -75,11 +75,21 @@ def strong_augmentation():
         for size, widths in NETS.items() for suffix, more in (('', {}), (', strong', STRONG))]
 
 
+def batch_sizes():
+    "Adam's rate goes with the square root of the size; or it stays as it is."
+    def sized(bs, rate, suffix=''):
+        return replace(FIRST, name=f'batches of {bs}{suffix}', bs=bs, lr=round(rate, 5))
+    sizes = {64: 1., 32: .5**.5, 256: 2., 1024: 4.}
+    scaled = [sized(bs, FIRST.lr * factor) for bs, factor in sizes.items()]
+    return scaled + [sized(bs, FIRST.lr, ', same rate') for bs in (32, 256, 1024)]
+
+
 EXPERIMENTS = {
     'claims-soft': at_all_lengths(),
     'claims-wrong': with_wrong_labels(),
     'claims-sizes': at_equal_cost(),
     'claims-strong': strong_augmentation(),
+    'claims-batches': batch_sizes(),
     'claims-tta': ways_to_predict(sota('minutes-15'))}
 
 
