@@ -75,7 +75,16 @@ def prose(text):
     return _without(text, COMMENT, TAG, REFERENCE)
 
 
-def _numbers(text): return [n.replace(',', '') for n in NUMBER.findall(prose(text))]
+LARGE = re.compile(r'(\d[\d,]*(?:\.\d+)?) ?(million|billion|万|亿)')
+TIMES = {'million': 10**6, 'billion': 10**9, '万': 10**4, '亿': 10**8}
+
+
+def _numbers(text):
+    "1.28 million is 128万."
+    def in_full(found): return f'{float(found[1].replace(",", "")) * TIMES[found[2]]:.0f}'
+    return [n.replace(',', '') for n in NUMBER.findall(LARGE.sub(in_full, prose(text)))]
+
+
 def _percents(text): return re.findall('%', prose(text))
 
 

@@ -83,6 +83,11 @@ def test_a_word_of_the_glossary_must_be_there(monkeypatch):
     assert said == 'terms: learning rate is 学习率'
 
 
+def test_large_numbers_are_counted_as_each_language_does():
+    assert mistakes('It has 1.28 million pictures.', '它有128万张图片。') == []
+    assert mistakes('It has 1.28 million pictures.', '它有1.28万张图片。') != []
+
+
 def test_code_is_compared_without_its_comments():
     block = 'Use it:\n\n```python\nf(x)  # {}\n```'
     ours = block.format('一步').replace('Use it:', '用法：')

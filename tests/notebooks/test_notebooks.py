@@ -1,13 +1,21 @@
 """Every notebook, from top to bottom, at the smallest profile."""
 import pytest
 
-from tests.notebook import NBS, cells, execute
+from tests.notebook import NBS, cells, execute, exercises, solutions
 from tools.pages.chapters import notebooks
 
+STEMS = [path.stem for path in notebooks(NBS)]
 
-@pytest.mark.parametrize('stem', [path.stem for path in notebooks(NBS)])
-def test_a_notebook_runs(stem, tmp_path):
-    execute(cells(stem), tmp_path, SOTATRAIN_PROFILE='smoke')
+
+@pytest.mark.parametrize('stem', STEMS)
+def test_a_notebook_runs_and_so_do_the_solutions_of_its_exercises(stem, tmp_path):
+    _, code = solutions(stem)
+    execute(cells(stem) + code, tmp_path, SOTATRAIN_PROFILE='smoke')
+
+
+@pytest.mark.parametrize('stem', STEMS)
+def test_each_exercise_has_a_solution(stem):
+    assert solutions(stem)[0] == exercises(stem)
 
 
 def test_a_cell_that_fails_is_shown(tmp_path):
