@@ -30,8 +30,8 @@ test: .venv/ready  ## style, then all at once: the tests; every notebook at the 
 
 # One thread each: processes that share cores would wait for each other.
 tests-library tests-notebooks tests-book: export OMP_NUM_THREADS := 1
-# The library's tests take longest: the others give way.
-tests-notebooks tests-book: FIRST := nice -n 5
+# The library and the notebooks take longest: the pages give way.
+tests-book: FIRST := nice -n 5
 
 tests-library tests-notebooks tests-book: tests-%: .venv/ready
 	$(FIRST) $(BIN)/pytest -q tests/$*
