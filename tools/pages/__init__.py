@@ -48,7 +48,6 @@ from tools.pages.text import (
     as_list,
     explain,
     glossary,
-    inline,
     link_names,
     link_notebook,
     link_numbers,
@@ -157,7 +156,6 @@ def render(nb, numbers, nbs, **page):
         filters={'markdown2html': partial(markdown, nbs=nbs), 'highlight_code': code})
     here = page['here']
     exporter.environment.filters['groupby_part'] = by_part
-    exporter.environment.filters['inline'] = inline
     about = dict(
         headings=headings(nb, nbs), chinese=nb.metadata.get('chinese', False),
         titles=chinese.TITLES,

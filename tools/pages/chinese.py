@@ -14,8 +14,7 @@ TITLES = {
     'References': '参考文献', 'The library, name by name': '库参考'}
 CHAPTER = re.compile(r'(?<!fastbook)(第\d+(?:、\d+)*章|附录A\d(?:、A\d)*)')
 WHOLE = re.compile(r'^(\||<|: |\[\^| *[-\d])', re.M)  # tables, HTML, captions, lists of cards
-NO_PROSE = re.compile(
-    r'(```.*?```|`[^`\n]+`|\[[^\]]*\]\([^)]*\)|^#.*?$)', re.S | re.M)
+NO_PROSE = re.compile(r'(```.*?```|`[^`\n]+`|\[[^\]]*\]\([^)]*\)|^#.*?$)', re.S | re.M)
 FENCE = re.compile(r'(^```.*?^```$)', re.M | re.S)
 
 
@@ -39,14 +38,13 @@ def enrich(cell, stems, names, here):
 
 
 def _linked(stems, here, found):
-    "第3、5章 leads to both."
-    def one(number):
-        stem = stems.get(number[0])
-        return number[0] if stem in (None, here) else f'[{number[0]}]({stem}.ipynb)'
-    alone = stems.get(re.search(r'A?\d+', found[0])[0])
-    if '、' not in found[0]:
-        return found[0] if alone in (None, here) else f'[{found[0]}]({alone}.ipynb)'
-    return re.sub(r'A?\d+', one, found[0])
+    "第3章 is a link; of 第3、5章, each number is."
+    def link(number, shown):
+        stem = stems.get(number)
+        return shown if stem in (None, here) else f'[{shown}]({stem}.ipynb)'
+    numbers = re.findall(r'A?\d+', found[0])
+    if len(numbers) == 1: return link(numbers[0], found[0])
+    return re.sub(r'A?\d+', lambda number: link(number[0], number[0]), found[0])
 
 
 def name(number):
