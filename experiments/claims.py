@@ -1,7 +1,7 @@
 """The book's claims on all 9,469 photographs, with a network that is small enough for it.
 
 `python -m experiments.queue` works the plan off. Decided beforehand: the recipes, and that each
-is run from five seeds, or from three where it has 80 epochs, a quarter of an hour each."""
+is run from five seeds, or from three where it has 80 epochs."""
 from dataclasses import replace
 
 from sotatrain.experiment import Recipe, sota
