@@ -123,11 +123,11 @@ def run(way, seed, lr, args):
 
 
 def rates(way, seed, rows):
-    "All from the first seed; then the one that was best."
+    "All from the first seed; then the one that was best, if there are pictures that choose."
     if way in WITHOUT_LR: return [None]
-    tried = [row for row in rows if row['run'] == way and row['seed'] == 0]
-    if seed == 0 or not tried: return LRS
-    return [max(tried, key=lambda row: row.get('deciding', -row['lr']))['lr']]
+    tried = [row for row in rows
+             if row['run'] == way and row['seed'] == 0 and 'deciding' in row]
+    return [max(tried, key=lambda row: row['deciding'])['lr']] if seed and tried else LRS
 
 
 def stored(file, settings):

@@ -180,7 +180,9 @@ def headings(nb, nbs):
         return re.findall(r'<h2 id="([^"]+)"[^>]*>(.*?)<a class="anchor', html)
     cells = [cell for cell in nb.cells if cell.cell_type == 'markdown']
     english = found(cell.source for cell in cells)
-    ours = found(cell.metadata.get('zh', {}).get('', cell.source) for cell in cells)
+    ours = english
+    if nb.metadata.get('chinese'):
+        ours = found(cell.metadata.get('zh', {}).get('', cell.source) for cell in cells)
     if len(ours) != len(english): ours = english
     return [(anchor, plain(title), plain(title_zh))
             for (anchor, title), (_, title_zh) in zip(english, ours)]
