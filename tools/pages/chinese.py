@@ -2,7 +2,7 @@
 import re
 from functools import partial
 
-from tools.pages.text import link_names, outside
+from tools.pages.text import NO_PROSE, link_names, outside
 
 NAMES = {'Figure ': '图', 'Equation ': '公式', 'Table ': '表'}
 # Parts of the book, and pages that are no notebooks
@@ -14,7 +14,6 @@ TITLES = {
     'References': '参考文献', 'The library, name by name': '库参考'}
 CHAPTER = re.compile(r'(?<!fastbook)(第\d+(?:、\d+)*章|附录A\d(?:、A\d)*)')
 WHOLE = re.compile(r'^(\||<|: |\[\^| *[-\d])', re.M)  # tables, HTML, captions, lists of cards
-NO_PROSE = re.compile(r'(```.*?```|`[^`\n]+`|\[[^\]]*\]\([^)]*\)|^#.*?$)', re.S | re.M)
 FENCE = re.compile(r'(^```.*?^```$)', re.M | re.S)
 
 
