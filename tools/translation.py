@@ -113,16 +113,17 @@ def _style(chinese):
              (read, ITALIC, 'Chinese in italics'))
     return [f'{rule}: {found[0]}' for text, pattern, rule in rules
             if (found := pattern.search(text))] + [
-        f'this bold does not close; put the punctuation behind it: **{words}**'
+        f'this is not bold; put the punctuation outside: **{words}**'
         for words in _open(spaced)]
 
 
+MARKS = '，。：；？！、”）'
 def _open(text):
-    "Bold words whose closing mark, between punctuation and a letter, opens again (CommonMark)."
+    "Bold words next to whose mark a punctuation sign keeps CommonMark from seeing bold."
     for paragraph in text.split('\n\n'):
         parts = CODE.sub('code', paragraph).split('**')
         for words, after in zip(parts[1::2], parts[2::2]):
-            if re.search('[，。：；？！、”）]$', words) and re.match(r'\w', after): yield words
+            if words[:1] in MARKS or words[-1:] in MARKS and re.match(r'\w', after): yield words
 
 
 def _terms(english, chinese):

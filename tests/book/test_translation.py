@@ -61,10 +61,14 @@ def test_names_and_code_may_stay():
     for text in ('## `tta`', '# Mixup', '$$x = 1$$'): assert mistakes(text, text) == []
 
 
-def test_bold_that_would_not_close_is_found():
-    "CommonMark: behind punctuation, two stars in front of a letter open."
-    said, = mistakes('**What:** a net', '**是什么：**网络')
-    assert said.startswith('this bold does not close')
+@pytest.mark.parametrize('text', ['**是什么：**网络', '它减少**，所以**', '看这里**。网络**在'])
+def test_stars_that_would_not_be_bold_are_found(text):
+    "CommonMark: between punctuation and a letter, two stars open if the letter comes second."
+    said, = mistakes('a **net** here', text)
+    assert said.startswith('this is not bold')
+
+
+def test_bold_with_its_punctuation_outside_is_sound():
     assert mistakes('**What:** a net', '**是什么**：网络') == []
     assert mistakes('a **net** here', '这里的**网络**在') == []
 
