@@ -1,5 +1,6 @@
 """The Chinese texts are in step with the English ones."""
 import re
+import sys
 
 import nbformat
 import pytest
@@ -9,18 +10,24 @@ from tests.notebook import NBS
 from tools import pages, translate
 from tools.numbers import chinese as in_chinese
 from tools.pages import chinese
-from tools.pages.catalogue import Block, english, fingerprint, read, write
+from tools.pages.catalogue import Block, english, entries, fingerprint, read, sections, write
 from tools.translate import accepted, gate, translated
 from tools.translation import mistakes
 
-CATALOGUES = sorted((NBS/'zh').glob('*.md'))
+DOCUMENTS = translate.documents()
 
 
-@pytest.mark.parametrize('file', CATALOGUES, ids=lambda file: file.stem)
-def test_a_catalogue_is_in_step_with_its_notebook(file):
-    nb = nbformat.read(NBS/f'{file.stem}.ipynb', 4)
-    wrong = gate(english(nb), read(file))
-    assert not wrong, '\n'.join(f'cell {key}: {"; ".join(why)}' for key, why in wrong.items())
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda document: document.name)
+def test_a_document_is_in_step_with_the_english_one(document):
+    wrong = gate(document.texts, read(document.file))
+    assert not wrong, '\n'.join(f'{key}: {"; ".join(why)}' for key, why in wrong.items())
+    _, told = document.coverage
+    assert told >= 6
+
+
+def test_each_chinese_file_is_of_a_document():
+    files = [*(NBS/'zh').glob('*.md'), *translate.QUESTIONS.glob('zh/*.md')]
+    assert {*files} <= {document.file for document in DOCUMENTS}
 
 
 # What the gate finds
@@ -133,7 +140,7 @@ def test_a_catalogue_survives_its_file(blocks, tmp_path):
     assert read(tmp_path/'a.md') == blocks
     text = (tmp_path/'a.md').read_text(encoding='utf-8')
     (tmp_path/'a.md').write_text(text + text, encoding='utf-8')
-    with pytest.raises(ValueError, match='two blocks are of cell aaaa'): read(tmp_path/'a.md')
+    with pytest.raises(ValueError, match='two blocks are of aaaa'): read(tmp_path/'a.md')
 
 
 def test_an_english_edit_names_its_block_and_shows_the_english(nb, blocks):
@@ -170,13 +177,44 @@ def test_a_measured_number_is_no_edit():
 
 
 def test_code_and_outputs_stay_as_they_are():
-    for file in CATALOGUES[:2]:
-        nb = nbformat.read(NBS/f'{file.stem}.ipynb', 4)
+    for name, _, file, _ in translate.documents(['00_your_photos', '01_data']):
+        nb = nbformat.read(NBS/f'{name}.ipynb', 4)
         before = [without_texts(cell.source) for cell in nb.cells if cell.cell_type == 'code']
         outputs = [cell.outputs for cell in nb.cells if cell.cell_type == 'code']
         after = [cell for cell in translated(nb, read(file)).cells if cell.cell_type == 'code']
         assert before == [without_texts(cell.source) for cell in after]
         assert outputs == [cell.outputs for cell in after]
+
+
+# Other documents
+
+def test_a_markdown_file_has_a_text_for_each_section():
+    asked = '## What is it?\n\n### Hints\n\n- One.'
+    found = sections(f'# Title\n\nFirst.\n\n{asked}\n\n## tta-b (code)\n')
+    assert found == {'top': '# Title\n\nFirst.', 'what-is-it': asked,
+                     'tta-b-code': '## tta-b (code)'}
+
+
+def test_a_glossary_has_a_text_for_each_term():
+    found = entries('# Glossary\n\nmap, maps\n: A thing. See chapter 2.\n\nnet\n: Another.\n')
+    assert found == {'top': '# Glossary', 'map-maps': 'map, maps\n: A thing. See chapter 2.',
+                     'net': 'net\n: Another.'}
+
+
+def test_notebooks_are_written_once(tmp_path, monkeypatch):
+    "A reader's copy, run and changed, stays."
+    monkeypatch.setattr(sys, 'argv', ['translate', 'A2_pieces', '--write', str(tmp_path/'zh')])
+    translate.main()
+    file = tmp_path/'zh'/'A2_pieces.ipynb'
+    assert '不用' in file.read_text(encoding='utf-8') and (tmp_path/'zh'/'images').is_dir()
+    file.write_text('mine')
+    translate.main()
+    assert file.read_text() == 'mine'
+
+
+def test_an_unknown_document_is_named():
+    with pytest.raises(ValueError, match='no document is called 13_x'):
+        translate.documents(['13_x'])
 
 
 # Pages

@@ -19,7 +19,7 @@ from pygments.lexers import get_lexer_by_name
 import sotatrain
 from sotatrain.core.quiz import QUIZ_STYLE
 from tools.pages import api, chinese, times
-from tools.pages.catalogue import current, read
+from tools.pages.catalogue import current, english, read
 from tools.pages.cells import (
     REFERENCE,
     STYLE,
@@ -98,7 +98,7 @@ def write(nbs, out):
 
 
 def translated_texts(nbs, stem, nb):
-    return current(nb, read(nbs/'zh'/f'{stem}.md'))
+    return current(english(nb), read(nbs/'zh'/f'{stem}.md'))
 
 
 def neighbour(chapters): return next((c for c in chapters if c.written), None)
