@@ -2,6 +2,8 @@
 # and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+# LANGUAGE may be a variable of the shell that means something else: only `make LANGUAGE=zh` counts.
+BOOK_LANGUAGE := $(if $(findstring command,$(origin LANGUAGE)),$(LANGUAGE))
 BENCH ?= loaders learner loop tta mixing doodlenette imports
 WITHOUT_DATA := doodlenette learner mixing imports rim
 
@@ -21,8 +23,9 @@ export MALLOC_TRIM_THRESHOLD_ := 17179869184
 .PHONY: course test tests-library tests-notebooks tests-book lab times outputs numbers bench book rehearsal lock clean
 .DELETE_ON_ERROR:
 
-course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02"
-	@$(BIN)/python -m tools.course --profile "$(PROFILE)" --data "$(DATA)" --chapters "$(CHAPTERS)"
+course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02" LANGUAGE=zh
+	@$(BIN)/python -m tools.course --profile "$(PROFILE)" --data "$(DATA)" \
+	  --chapters "$(CHAPTERS)" --language "$(BOOK_LANGUAGE)"
 
 test: .venv/ready  ## style, then all at once: the tests; every notebook at the smoke profile
 	$(BIN)/ruff check -q
@@ -36,10 +39,13 @@ tests-book: FIRST := nice -n 5
 tests-library tests-notebooks tests-book: tests-%: .venv/ready
 	$(FIRST) $(BIN)/pytest -q tests/$*
 
-lab: .venv/ready  ## read and run the book in JupyterLab; takes PROFILE and DATA too
-	SOTATRAIN_PROFILE="$(or $(PROFILE),$(SOTATRAIN_PROFILE))" \
+# The Chinese notebooks are written to _zh/; what you have run and changed there stays.
+lab: .venv/ready  ## read and run the book in JupyterLab; takes PROFILE, DATA and LANGUAGE too
+	$(if $(filter zh,$(BOOK_LANGUAGE)),$(BIN)/python -m tools.translate --write _zh)
+	SOTATRAIN_LANGUAGE="$(or $(BOOK_LANGUAGE),$(SOTATRAIN_LANGUAGE))" \
+	  SOTATRAIN_PROFILE="$(or $(PROFILE),$(SOTATRAIN_PROFILE))" \
 	  SOTATRAIN_DATA="$(or $(abspath $(DATA)),$(SOTATRAIN_DATA))" \
-	  $(BIN)/jupyter lab nbs/index.ipynb
+	  $(BIN)/jupyter lab $(if $(filter zh,$(BOOK_LANGUAGE)),_zh,nbs)/index.ipynb
 
 times: .venv/ready  ## record how long the chapters take on this machine: PROFILE=smoke
 	@SOTATRAIN_DATA= $(BIN)/python -m tools.course --times \
@@ -70,7 +76,7 @@ lock: .venv/ready  ## choose the newest versions that fit, for every Python and 
 	  --no-emit-package sotatrain --upgrade -o requirements.lock
 
 clean:  ## remove what the commands above wrote (not the drawn and downloaded data)
-	rm -rf .venv _course _proc _docs build dist *.egg-info .pytest_cache .hypothesis
+	rm -rf .venv _course _zh _proc _docs build dist *.egg-info .pytest_cache .hypothesis
 
 .venv/ready: requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \

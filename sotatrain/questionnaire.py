@@ -24,11 +24,12 @@ from functools import lru_cache
 from fastcore.basics import patch
 
 from .core.checks import nearest
+from .core.language import chosen, say
 from .core.patience import TimeIsUp, with_patience
 from .core.progress import answered, remember
-from .core.quiz import in_notebook, show_clickable, show_folded
+from .core.quiz import in_notebook, show
 from .core.wording import listed, short, shown
-from .questions import read
+from .questions import FOLDER, read, title
 
 # %% ../nbs/12_questionnaire.ipynb #df12792b
 @dataclass(frozen=True)
@@ -57,10 +58,13 @@ class Question:
     chapter: str  # the module of its chapter, such as 'mixup'
     prompt: str   # Markdown
     hints: tuple  # of Markdown, from vague to clear
+    language: str = 'en'  # or 'zh'
     kind = 'question'
 
     def __repr__(self): return self._repr_markdown_()
-    def _repr_markdown_(self): return f'**{self.id}** ({self.kind})\n\n{self.prompt}'
+    def _repr_markdown_(self):
+        return f'**{self.id}** ({self._say(self.kind)})\n\n{self.prompt}'
+    def _say(self, text, *values): return say(self.language, text, *values)
 
 # %% ../nbs/12_questionnaire.ipynb #bfb24fd6
 @patch
@@ -85,7 +89,7 @@ def hint(self: Question) -> Text:
     "The next hint; after the last one, the last one again."
     used = min(_hints_used.get(self.id, 0), len(self.hints) - 1)
     _hints_used[self.id] = used + 1
-    return Text(f'{self.hints[used]} (hint {used + 1} of {len(self.hints)})')
+    return Text(self._say('{} (hint {} of {})', self.hints[used], used + 1, len(self.hints)))
 
 # %% ../nbs/12_questionnaire.ipynb #7d10ffb6
 def _letter(place): return chr(ord('a') + place)
@@ -168,7 +172,7 @@ class Number(Question):
         if self._agree(given, self.answer): return Verdict(True, self.why)
         for wrong, hint in self.traps:
             if self._agree(given, wrong): return Verdict(False, hint)
-        return Verdict(False, f'Not yet. {self.hints[0]}')
+        return Verdict(False, self._say('Not yet. {}', self.hints[0]))
 
 # %% ../nbs/12_questionnaire.ipynb #50697093
 @patch
@@ -237,10 +241,10 @@ def judge(self: Code, answer):
     for args in cases:
         got, right = self._call(answer, args), self.answer(*_fresh(args))
         if not _same(got, right):
-            found = (f"With {listed(args)}, your function gives {shown(got)}; "
-                     f"it should be {shown(right)}.")
-            return Verdict(False, f'{found} {self._hint_for(answer)}'.strip())
-    return Verdict(True, f'It agrees in all {len(cases)} cases.')
+            found = self._say('With {}, your function gives {}; it should be {}. {}',
+                              listed(args), shown(got), shown(right), self._hint_for(answer))
+            return Verdict(False, found.strip())
+    return Verdict(True, self._say('It agrees in all {} cases.', len(cases)))
 
 # %% ../nbs/12_questionnaire.ipynb #afe5a631
 @patch
@@ -270,83 +274,90 @@ class FreeText(Question):
         words = re.findall(r'[\u4e00-\u9fff]{1,2}|[^\s\u4e00-\u9fff]+', answer)
         if len(words) < 5: raise Unfit("Write a sentence or two first; then compare.")
         points = '\n'.join(f'- {point}' for point in self.rubric)
-        return Verdict(True, f'Compare. Does your answer have these points?\n\n{points}\n\n'
-                             f'One good answer:\n\n> {self.answer}')
+        return Verdict(True, self._say(
+            'Compare. Does your answer have these points?\n\n{}\n\nOne good answer:\n\n> {}',
+            points, self.answer))
 
     def solution(self) -> Text: return Text(self.answer)
 
 # %% ../nbs/12_questionnaire.ipynb #4f4b294a
-CHAPTERS = {'data': 'Imagenette and an honest split',
-            'presize': 'Decode once, crop many times',
-            'learner': 'Baseline',
-            'normalize': 'Normalization',
-            'resizing': 'Progressive resizing',
-            'tta': 'Test-time augmentation',
-            'mixup': 'Mixup',
-            'smoothing': 'Label smoothing',
-            'sota': 'All of it together',
-            'transfer': 'Transfer learning',
-            'tables': 'Labels in a table',
-            'runs': 'Runs that last'}
+CHAPTERS = ('data', 'presize', 'learner', 'normalize', 'resizing', 'tta', 'mixup', 'smoothing',
+            'sota', 'transfer', 'tables', 'runs')  # each has a file of questions
 
 _KINDS = {kind.kind: kind for kind in (Choice, Number, Code, FreeText)}
 
 @lru_cache
-def registry() -> dict:
+def registry(
+    language: str = 'en',  # or `'zh'`: in Chinese, as far as the questions are translated
+) -> dict:
     "All questions by id, in order of chapters. Raises `ValueError` if a question is malformed."
-    entries = [entry for chapter in CHAPTERS for entry in read(chapter)]
-    return {entry['id']: _KINDS[entry.pop('kind')](**entry) for entry in entries}
+    if language == 'en': return _read_all('en', FOLDER)
+    return registry() | _read_all(language, FOLDER/language)
+
+def _read_all(language, folder):
+    entries = [entry for chapter in CHAPTERS if (folder/f'{chapter}.md').exists()
+               for entry in read(chapter, folder)]
+    return {entry['id']: _KINDS[entry.pop('kind')](language=language, **entry)
+            for entry in entries}
 
 # %% ../nbs/12_questionnaire.ipynb #daec21c8
 def question(
-    id: str,  # such as `'mixup-target'`
+    id: str,               # such as `'mixup-target'`
+    language: str = None,  # `'en'` or `'zh'`; `SOTATRAIN_LANGUAGE`, or English, if not given
 ) -> Question:
     "One question. Raises `KeyError` for an unknown id, and suggests similar ones."
-    if id in registry(): return registry()[id]
-    near = nearest(id, registry(), 3, .3)
+    known = registry(chosen(language))
+    if id in known: return known[id]
+    near = nearest(id, known, 3, .3)
     raise KeyError(f"no question {id!r}" + (f"; did you mean {near}?" if near else ''))
 
 def questions(
-    chapter: str = None,  # the name of its module; all chapters if not given
+    chapter: str = None,   # the name of its module; all chapters if not given
+    language: str = None,  # as for `question`
 ) -> list:
-    "A chapter's questions, or all. Raises `ValueError` for an unknown chapter."
+    "A chapter's questions, or all. Raises `ValueError` for an unknown chapter or language."
     if chapter is not None and chapter not in CHAPTERS:
         raise ValueError(f"no chapter {chapter!r}: choose one of {', '.join(CHAPTERS)}")
-    return [q for q in registry().values() if chapter in (None, q.chapter)]
+    return [q for q in registry(chosen(language)).values() if chapter in (None, q.chapter)]
 
 # %% ../nbs/12_questionnaire.ipynb #f67cf196
-def progress() -> Text:
+def progress(
+    language: str = None,  # as for `question`
+) -> Text:
     "A table of chapters: how many questions you have answered right, and which is next."
-    notes, lines = answered(), ['| chapter | done | | next |', '|---|---|---|---|']
-    for chapter, title in CHAPTERS.items():
+    language, notes = chosen(language), answered()
+    lines = [say(language, '| chapter | done | | next |'), '|---|---|---|---|']
+    for chapter in CHAPTERS:
         asked = [q.id for q in questions(chapter)]
         left = [id for id in asked if not notes.get(id, {}).get('right')]
         done = len(asked) - len(left)
-        following = f'`{left[0]}`' if left else 'all done'
-        bar = '█'*done + '░'*len(left)
-        lines.append(f"| {title} | {done} of {len(asked)} | {bar} | {following} |")
+        following = f'`{left[0]}`' if left else say(language, 'all done')
+        cells = (title(chapter, language), say(language, '{} of {}', done, len(asked)),
+                 '█'*done + '░'*len(left), following)
+        lines.append(f"| {' | '.join(cells)} |")
     return Text('\n'.join(lines))
 
 # %% ../nbs/12_questionnaire.ipynb #43ad925c
 def quiz(
-    chapter: str,  # the name of its module, such as `'mixup'`
+    chapter: str,          # the name of its module, such as `'mixup'`
+    language: str = None,  # as for `question`
 ):
     """Show a chapter's questions; outside a notebook, print them.
 
-    Raises `ValueError` for an unknown chapter."""
-    asked = questions(chapter)
+    Raises `ValueError` for an unknown chapter or language."""
+    asked = questions(chapter, language)
     if not in_notebook(): return print('\n\n'.join(map(str, asked)))
-    choices = [q for q in asked if q.kind == 'choice']
-    clickable = choices if show_clickable(choices) else []
-    show_folded([q for q in asked if q not in clickable])
+    show(asked)
 
 # %% ../nbs/12_questionnaire.ipynb #beabaa7c
-def answer_key():
+def answer_key(
+    language: str = None,  # as for `question`
+):
     "All questions with their answers and hints, as a `DataFrame`."
     import pandas as pd  # here, because answering needs no tables
     rows = [dict(id=q.id, chapter=q.chapter, kind=q.kind, question=q.prompt,
                  answer=str(q.solution()), hints=' / '.join(q.hints))
-            for q in registry().values()]
+            for q in questions(language=language)]
     return pd.DataFrame(rows).set_index('id')
 
 from .core.docs import document

@@ -5,9 +5,9 @@ from sotatrain.doodlenette import doodlenette
 
 @pytest.fixture(autouse=True)
 def no_choices_from_outside(monkeypatch):
-    "A reader's own profile, data and results must not change what the tests see."
-    for name in ('SOTATRAIN_PROFILE', 'SOTATRAIN_DATA', 'SOTATRAIN_RESULTS'):
-        monkeypatch.delenv(name, raising=False)
+    "A reader's own profile, data, results and language must not change what the tests see."
+    for name in ('PROFILE', 'DATA', 'RESULTS', 'LANGUAGE'):
+        monkeypatch.delenv(f'SOTATRAIN_{name}', raising=False)
 
 
 @pytest.fixture(scope='session')

@@ -22,6 +22,7 @@ from traitlets.config import Config
 
 from bench.common import RESULTS, conditions, write
 from sotatrain import settings
+from sotatrain.core.language import chosen
 from tools import pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,12 +45,14 @@ def main(argv=None):
         notebooks = select(args.chapters)
         profile = settings.load(args.profile).profile
         data = locate(args.data or os.environ.get('SOTATRAIN_DATA') or None)
+        language = chosen(args.language)
+        os.environ['SOTATRAIN_LANGUAGE'] = 'en'  # what is executed is the English book
     except (ValueError, TypeError) as e: sys.exit(str(e))
     where = f' on {data}' if data else ''
     print(f'Running {len(notebooks)} chapters at the {profile!r} profile{where}', flush=True)
     results = run_all(notebooks, OUT, dict(profile=profile, data=data))
     if args.store: store(results)
-    else: print(f'\nRead it: {pages.write(NBS, OUT).relative_to(ROOT)}')
+    else: print(f'\nRead it: {pages.write(NBS, OUT, language).relative_to(ROOT)}')
     if args.times: record(results, profile, TIMES)
     print(table(results), flush=True)
     return int(any(r.error for r in results))
@@ -62,6 +65,7 @@ def _arguments(argv):
     option('--profile', help='a section of settings.ini (default: gpu if there is one)')
     option('--data', help='a data set name, or a folder with train/ and val/')
     option('--chapters', help='which ones, such as "01 02" (default: all)')
+    option('--language', help='en or zh: what the pages open in (default: en)')
     option('--store', action='store_true', help='store the outputs in nbs/, not in _course/')
     option('--times', action='store_true', help='record how long each chapter took')
     args = parser.parse_args(argv)

@@ -10,12 +10,15 @@ SOURCE is an experiment or a benchmark. Of an experiment, QUERY is a recipe, or
 `reference → recipe`; FORM names a quantity and a shape (`RECIPE` and `PAIR` below). Of a
 benchmark, QUERY is `field of key=value, key=value`, one or two of them: `a / b` divides pair
 by pair, `a → b` is the paired difference; FORM is a reducer and a format: `median .2f`.
-`conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (`tools.tables`).
-In a Chinese text, units and verdicts are Chinese."""
+`conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (`tools.tables`), and
+`<!-- chinese: texts -->` is how much of the book is translated. In a Chinese text, units,
+verdicts and the words of tables are Chinese (`tools.chinese_tables`)."""
+import argparse
 import json
 import re
 import statistics
 import sys
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -23,7 +26,8 @@ import nbformat
 from sotatrain.experiment import load_runs, paired_difference
 from sotatrain.experiment.comparison import by_recipe
 from sotatrain.experiment.statistics import minus, signed, signed_end
-from tools import tables
+from tools import tables, translate
+from tools.chinese_tables import in_chinese
 from tools.spans import SPAN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,45 +39,39 @@ def texts():
     yield from [(path, 'nbs/') for path in sorted(ROOT.glob('*.md'))]
     yield from [(path, '') for path in sorted((ROOT/'nbs').glob('*.ipynb'))]
     questions = ROOT/'sotatrain'/'questions'
-    yield from [(path, '') for path in sorted(questions.glob('*.md'))]
-
-
+    yield from [(path, '') for path in sorted(questions.glob('**/*.md'))]
     yield from [(path, '') for path in sorted((ROOT/'nbs'/'zh').glob('*.md'))]
 
 
 def renewed(text, nbs='', language='en'):
     "The text with each span written anew."
-    say = chinese if language == 'zh' else str
+    say = in_chinese if language == 'zh' else str
     def write(found):
         start = found[0].removesuffix(found['text'] + '<!-- / -->')
         return f'{start}{say(value(found, nbs))}<!-- / -->'
     return SPAN.sub(write, text)
 
 
-def language_of(path): return 'zh' if path.parent.name == 'zh' else 'en'
-
-
-CHINESE = {
-    r' to (?=[−+]?\d)': '至', r' points\b': '个百分点', r' ?\(([^()]*至[^()]*)\)': r'（\1）',
-    ', ': '、', ' %': '%', r'\b(\d+) cores\b': r'\1核',
-    'no difference shown': '未见差异', 'helps': '有帮助', 'hurts': '有害'}
-
-def chinese(text):
-    "What a span says, in Chinese; tables are as they are."
-    if '\n' in text: return text
-    for english, ours in CHINESE.items(): text = re.sub(english, ours, text)
-    return text
+def language_of(path): return 'zh' if 'zh' in (path.parent.name, path.stem[-2:]) else 'en'
 
 
 def value(found, nbs=''):
     "What a span says. Raises `ValueError` that quotes it if it cannot be read."
     source, query, form = found['source'], found['query'], found['form'] or ''
     try:
+        if source == 'chinese': return coverage()
         if source == 'table': return f'\n\n{tables.TABLES[query](nbs)}\n\n'
         if (EXPERIMENTS/source).is_dir(): return of_experiment(source, query, form)
         return of_benchmark(source, query, form)
     except (ValueError, KeyError, OSError, IndexError, statistics.StatisticsError) as e:
         raise ValueError(f"<!-- {source}: {query} | {form} --> cannot be read: {e!r}") from e
+
+
+@cache
+def coverage():
+    "How much of the book is translated: texts that are up to date, of all."
+    done, told = map(sum, zip(*(document.coverage for document in translate.documents())))
+    return f'{done:,} / {told:,}'
 
 
 # Experiments
@@ -226,7 +224,9 @@ def numbers(rows, query):
 
 # The command
 
-def main():
+def main(argv=()):
+    about = 'Write the numbers in the texts again, from results/.'
+    argparse.ArgumentParser(prog='python -m tools.numbers', description=about).parse_args(argv)
     errors = []
     for path, nbs in texts():
         try: renew(path, nbs)
@@ -251,4 +251,4 @@ def rewrite(path, text):
         print(path.relative_to(ROOT))
 
 
-if __name__ == '__main__': main()
+if __name__ == '__main__': main(sys.argv[1:])

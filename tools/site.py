@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 
 from tools import pages
+from tools.pages.bilingual import bilingual
 from tools.pages.text import link_chapters
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,25 +42,32 @@ def main():
 def prepare(nbs, proc):
     "Add to the notebooks in `proc` what both renderings have, and the pages that are written."
     book = {path.stem: nbformat.read(proc/path.name, 4) for path in pages.notebooks(nbs)}
+    pages.attach(book, nbs)
     chapters = [pages.describe(stem, nb, True) for stem, nb in book.items()]
     extra = pages.extra_pages(nbs, chapters)
     extra.pop('references', None)  # Quarto writes its own, from the same file
     places = {stem: place for place, stem in enumerate(book)}
     pages.enrich(book | extra, nbs, DOWNLOADS)
+    for nb in (book | extra).values(): bilingual(nb)
     make_preface(book['index'])
     for chapter in chapters:
         nb = book[chapter.stem]
         nb.cells[0].source = headed(nb.cells[0].source, chapter.number, places[chapter.stem])
         nbformat.write(nb, proc/f'{chapter.stem}.ipynb')
     for stem, nb in extra.items():
-        title, *texts = [link_chapters(cell.source, '.ipynb') for cell in nb.cells]
-        text = '\n\n'.join([f'{title} {{.unnumbered}}', *texts])
+        source = '\n\n'.join(link_chapters(cell.source, '.ipynb') for cell in nb.cells)
+        title, _, text = source.partition('\n')
+        text = f'{title} {{.unnumbered}}\n{text}'
         (proc/f'{stem}.qmd').write_text(text + '\n', encoding='utf-8')
     book_files = pages.TEMPLATES/'book'
     with open(proc/'styles.css', 'a', encoding='utf-8') as styles:
-        styles.write(pages.STYLE_OF_QUIZ + (book_files/'words.css').read_text())
-    script = (book_files/'words.js').read_text(encoding='utf-8')
+        shared = map(_text, sorted(book_files.glob('[lw]*.css')))
+        styles.write('\n'.join([pages.STYLE_OF_QUIZ, *shared]))
+    script = '\n'.join(map(_text, sorted(book_files.glob('[lw]*.js'))))
     (proc/'words.html').write_text(f'<script>\n{script}</script>\n', encoding='utf-8')
+
+
+def _text(file): return file.read_text(encoding='utf-8')
 
 
 def make_preface(nb):
@@ -75,6 +83,7 @@ def add_notebooks(nbs, docs):
     "What the links at the chapters' heads download."
     (docs/DOWNLOADS).mkdir()
     for path in pages.notebooks(nbs): shutil.copy(path, docs/DOWNLOADS)
+    pages.write_translated(nbs, nbs, docs/DOWNLOADS/'zh')
 
 
 def headed(source, number, place):

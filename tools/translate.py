@@ -22,7 +22,6 @@ somebody has translated it again and had it checked:
 
 Names are those of notebooks, glossary, README, and questions/tta for chapter 6's questions."""
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -30,24 +29,14 @@ from typing import NamedTuple
 
 import nbformat
 
-from tools.pages.catalogue import (
-    Block,
-    current,
-    english,
-    entries,
-    fingerprint,
-    read,
-    sections,
-    write,
-)
-from tools.pages.cells import OPTION
+from tools.pages.catalogue import Block, english, entries, fingerprint, read, sections, write
 from tools.pages.chapters import notebooks
+from tools.pages.translated import translated
 from tools.translation import mistakes
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
 QUESTIONS = ROOT/'sotatrain'/'questions'
-MARKER = '<span class="untranslated" lang="zh">（本段尚未翻译）</span>'
 
 
 # What can be done with a catalogue
@@ -90,24 +79,6 @@ REASONS = {
     'new': 'it was never checked: --accept does so',
     'stale': 'the English has changed since it was translated',
     'edited': 'the Chinese has changed since it was checked: --accept does so'}
-
-
-def translated(nb, blocks):
-    "The notebook in Chinese: code, outputs and figures are the same."
-    ours = current(english(nb), blocks)
-    for cell in nb.cells:
-        if cell.cell_type == 'markdown' and cell.source.strip():
-            cell.source = ours.get(cell.id) or f'{cell.source}\n\n{MARKER}'
-        if cell.cell_type == 'code': _translate_options(cell, ours)
-    return nb
-
-
-def _translate_options(cell, ours):
-    def line(found):
-        name = found[1].split(':')[0]
-        text = ours.get(f'{cell.id} {name}')
-        return f'#| {name}: {json.dumps(text, ensure_ascii=False)}\n' if text else found[0]
-    cell.source = OPTION.sub(line, cell.source)
 
 
 # From the shell
@@ -189,8 +160,7 @@ def write_notebooks(folder, documents):
         if kind != 'cell' or (folder/f'{name}.ipynb').exists(): continue
         nb = nbformat.read(NBS/f'{name}.ipynb', 4)
         nbformat.write(translated(nb, read(file)), folder/f'{name}.ipynb')
-    for pictures in ('images', 'models'):
-        if not (folder/pictures).exists(): shutil.copytree(NBS/pictures, folder/pictures)
+    if not (folder/'images').exists(): shutil.copytree(NBS/'images', folder/'images')
 
 
 if __name__ == '__main__': main()

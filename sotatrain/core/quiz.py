@@ -3,8 +3,11 @@ import html
 import random
 import re
 
+from .language import say
+
 __all__ = [
-    'QUIZ_COLOURS', 'QUIZ_STYLE', 'as_html', 'in_notebook', 'show_clickable', 'show_folded']
+    'QUIZ_COLOURS', 'QUIZ_STYLE', 'as_html', 'in_notebook', 'show', 'show_clickable',
+    'show_folded']
 
 # A question is white on dark blue, its feedback white on green or brown, whatever the paper of
 # the page is, light or dark.
@@ -31,6 +34,15 @@ def in_notebook() -> bool:
     return getattr(get_ipython(), 'kernel', None) is not None
 
 
+def show(
+    questions: list,  # of any kind
+):
+    "Show choices that can be clicked, then the other questions."
+    choices = [q for q in questions if q.kind == 'choice']
+    clickable = choices if show_clickable(choices) else []
+    show_folded([q for q in questions if q not in clickable])
+
+
 def show_clickable(
     choices: list,  # questions of the kind `'choice'`
 ) -> bool:
@@ -42,7 +54,8 @@ def show_clickable(
     from IPython.display import HTML, display
     display(HTML(QUIZ_STYLE))
     before = random.getstate()
-    random.seed(choices[0].id)  # it names its elements at random: now the same in every run
+    # It names its elements at random: now the same in every run, and others for each language.
+    random.seed(choices[0].id + choices[0].language.removeprefix('en'))
     try:
         display_quiz([_as_jupyterquiz(q) for q in choices], shuffle_answers=False,
                      max_width=760, colors=QUIZ_COLOURS)
@@ -67,8 +80,8 @@ def show_folded(
 
 
 def _folded(q):
-    parts = [(f'Hint {i + 1}', hint) for i, hint in enumerate(q.hints)]
-    parts.append(('Answer', str(q.solution())))
+    parts = [(say(q.language, 'Hint {}', i + 1), hint) for i, hint in enumerate(q.hints)]
+    parts.append((say(q.language, 'Answer'), str(q.solution())))
     folds = ''.join(f'<details><summary>{name}</summary>{as_html(text)}</details>'
                     for name, text in parts)
     return (f'<div class="question"><p><strong>{q.id}</strong></p>{as_html(q.prompt)}'

@@ -33,14 +33,14 @@
 #            answer.
 #
 # `sotatrain.questionnaire` asks the questions. A file that is not understood is refused, with
-# the line of each mistake. A translation is a folder of such files, for `read('mixup',
-# folder)`: headings, ids, kinds, and what is in backquotes stay as they are, and the functions
-# stay here.
+# the line of each mistake. zh/ has them in Chinese: headings, ids, kinds, and what is in
+# backquotes stay as they are, and the functions stay here. `python -m tools.translate` compares
+# both. There, a paragraph is one line, as Chinese has no space that a new line could stand for.
 import re
 from importlib import import_module
 from pathlib import Path
 
-__all__ = ['read']
+__all__ = ['FOLDER', 'read', 'title']
 
 FOLDER = Path(__file__).parent
 SECTIONS = {'choice': ['Hints'], 'number': ['Hints'], 'code': ['Solution', 'Hints'],
@@ -72,6 +72,17 @@ def read(
             wrong.append(f"{place}, {part[0][1].lstrip('# ')}: {mistake}")
     if wrong: raise ValueError('\n'.join(wrong))
     return found
+
+
+def title(
+    chapter: str,           # its module, such as `'mixup'`
+    language: str = 'en',   # or `'zh'`; English where there is no Chinese file
+) -> str:
+    "What the chapter is about: what the first line of its file says behind the colon."
+    translated = FOLDER/language/f'{chapter}.md'
+    file = translated if translated.exists() else FOLDER/f'{chapter}.md'
+    heading = re.search('^# .*?(?:: |：)(.*)$', file.read_text(encoding='utf-8'), re.M)
+    return heading[1]
 
 
 # --- lines, parts and paragraphs; a line is a pair of its number and its text

@@ -169,15 +169,17 @@ def test_each_of_several_pictures_has_a_caption():
 
 @pytest.mark.parametrize('path', CHAPTERS, **by_stem)
 def test_the_line_below_the_card_opens_and_downloads_the_chapter(prepared, path):
-    line, = re.findall(r'^.*open.*colab\.svg.*$', text(prepared/path.name), re.M | re.I)
-    assert f'/blob/main/nbs/{path.name})' in line and not line.startswith('[!')
-    assert f'<a href="notebooks/{path.name}" download>' in line
+    lines = re.findall(r'^.*open.*colab\.svg.*$', text(prepared/path.name), re.M | re.I)
+    for line, branch, folder in zip(lines, ('main', 'zh'), ('', 'zh/'), strict=True):
+        assert f'/blob/{branch}/nbs/{path.name})' in line and not line.startswith('[!')
+        assert f'<a href="notebooks/{folder}{path.name}" download>' in line
 
 
 def test_the_notebooks_are_where_the_site_links_to(tmp_path):
     site.add_notebooks(NBS, tmp_path)
     copied = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob('*.ipynb')}
-    assert copied == {f'notebooks/{path.name}' for path in NOTEBOOKS}
+    assert copied == {f'notebooks/{folder}{path.name}' for path in NOTEBOOKS
+                      for folder in ('', 'zh/')}
 
 
 def test_the_first_page_of_the_site_repeats_nothing(prepared):

@@ -61,10 +61,20 @@ def test_chosen_chapters_only(book, capsys):
 
 
 @pytest.mark.parametrize('args,says', [
+    (['--language', 'fr'], "no language 'fr': choose one of en, zh"),
     (['--chapters', '07'], 'no chapter starts with 07: choose from 01_first'),
     (['--profile', 'gpuu'], "unknown profile 'gpuu': choose one of smoke, cpu, gpu, long")])
-def test_unknown_chapter_or_profile_ends_with_a_sentence(book, args, says):
+def test_an_unknown_choice_ends_with_a_sentence(book, args, says):
     with pytest.raises(SystemExit, match=says): course.main(args)
+
+
+@pytest.mark.parametrize('chosen,shown', [
+    ([], 'en'), (['--language', 'zh'], 'zh'), (['--language', ''], 'en')])
+def test_pages_open_in_the_chosen_language_and_what_runs_is_english(book, chosen, shown):
+    notebook(book/'nbs'/'01_first.ipynb', "import os; os.environ['SOTATRAIN_LANGUAGE']")
+    course.main(['--profile', 'smoke', '--chapters', '01', *chosen])
+    html = page(book, '01_first')
+    assert f"localStorage.language || '{shown}'" in html and "'en'" in html.split('</head>')[1]
 
 
 def test_an_interruption_keeps_what_is_finished(book, monkeypatch):

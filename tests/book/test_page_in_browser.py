@@ -12,6 +12,7 @@ from tests.notebook import NBS
 from tools import course, pages
 
 CLICK_ALL = '''(() => {
+  choose('both');
   const asked = [...document.querySelectorAll('[id^=quizWrap]')].map(quiz => ({
     text: quiz.innerText,
     clicks: [...quiz.querySelectorAll('label')].map(label => {
@@ -52,8 +53,9 @@ def test_the_page_has_no_errors_and_fetches_nothing(seen):
     assert seen['wrong'] == [] and seen['fetched'] == []
 
 
-def test_every_choice_gives_its_own_feedback(seen):
-    choices = [q for q in questions('mixup') if q.kind == 'choice']
+def test_every_choice_gives_its_own_feedback_in_both_languages(seen):
+    choices = [q for language in ('en', 'zh') for q in questions('mixup', language)
+               if q.kind == 'choice']
     assert len(seen['asked']) == len(choices)
     for q, quiz in zip(choices, seen['asked']):
         assert plain(q.prompt) in quiz['text']
@@ -64,9 +66,10 @@ def test_every_choice_gives_its_own_feedback(seen):
 
 
 def test_hints_and_answers_are_folded(seen):
-    q = next(q for q in questions('mixup') if q.kind == 'free text')
-    assert not any(q.answer in text for text in seen['hidden'])
-    assert any(q.answer in text for text in seen['opened'])
+    for language in 'en', 'zh':
+        q = next(q for q in questions('mixup', language) if q.kind == 'free text')
+        assert not any(q.answer in text for text in seen['hidden'])
+        assert any(plain(q.answer) in text for text in seen['opened'])
 
 
 def test_one_can_walk_through_the_book(book):

@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools import pages
-from tools.pages import cells, text
+from tools.pages import cells, text, words
 
 PIXEL = (
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk'
@@ -271,8 +271,8 @@ def test_a_name_of_the_library_is_linked_once(source, shown):
 
 
 def test_a_word_is_explained_where_it_first_appears():
-    terms = text.glossary('# Glossary\n\nseed, seeds\n: Where `random` begins.\n')
-    first, second = text.explain(['## A seed\n\nTwo seeds, [a seed](x).', 'A seed.'], terms)
+    terms = words.glossary('# Glossary\n\nseed, seeds\n: Where `random` begins.\n')
+    first, second = words.explain(['## A seed\n\nTwo seeds, [a seed](x).', 'A seed.'], terms)
     assert first.count('role="tooltip"') == 1 and second == 'A seed.'
     assert first.startswith('## A seed\n\nTwo <a class="term" href="glossary.html#term-seed">')
     assert 'Where <code>random</code> begins.' in first
@@ -302,14 +302,15 @@ def test_a_page_says_its_version_licence_and_where_its_notebook_is(page):
 
 
 def test_the_meaning_of_a_word_is_inside_its_link_on_the_page(page):
-    terms = text.glossary('seed\n: Where it begins, see [chapter 3](03_learner.ipynb).')
-    source, = text.explain(['- **What:** the seed.'], terms)
+    terms = words.glossary('seed\n: Where it begins, see [chapter 3](03_learner.ipynb).')
+    source, = words.explain(['- **What:** the seed.'], terms)
     html = page(new_markdown_cell(source))
     meaning = r'<a class="term"[^>]*>seed<span class="meaning"[^>]*>Where[^<]*</span></a>'
     assert re.search(meaning, html)
 
 
 def test_a_glossary_is_a_list_whose_chapters_are_linked():
-    html = text.as_list('seed, seeds\n: Where it begins. See chapter 3.', STEMS)
+    html = words.as_list(
+        words.glossary('seed, seeds\n: Where it begins. See chapter 3.'), [], STEMS)
     assert '<dt id="term-seed">seed, seeds</dt>' in html
     assert '<a href="03_learner.html">chapter 3</a>' in html

@@ -1,6 +1,8 @@
 """The Chinese texts are in step with the English ones."""
 import re
 import sys
+from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import nbformat
 import pytest
@@ -8,10 +10,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tests.notebook import NBS
 from tools import pages, translate
-from tools.numbers import chinese as in_chinese
+from tools.chinese_tables import in_chinese
 from tools.pages import chinese
 from tools.pages.catalogue import Block, english, entries, fingerprint, read, sections, write
-from tools.translate import accepted, gate, translated
+from tools.pages.translated import MARKER, translated
+from tools.translate import accepted, gate
 from tools.translation import mistakes
 
 DOCUMENTS = translate.documents()
@@ -89,6 +92,18 @@ def test_what_a_tool_writes_is_chinese_there(english, ours):
     assert in_chinese(english) == ours
 
 
+@pytest.mark.parametrize('cell,ours', [
+    ('seconds', '秒'), ('minutes-5', 'minutes-5'),
+    ('−0.4 (−1.8 to +0.9)', '−0.4（−1.8至+0.9）'),
+    ('[label smoothing, 25 % wrong labels](a.ipynb)', '[标签平滑，25%错误标签](a.ipynb)'),
+    ('1,234 pictures, 30 px × 3, then 60 px × 3 epochs, 7 seeds',
+     '1,234张图片，30 px × 3，再60 px × 3轮，7个随机种子'),
+    ('[Test-time augmentation](b.ipynb)', '[测试时增强](b.ipynb)'),
+    ('AMD EPYC, 2 cores', 'AMD EPYC, 2 cores'), ('', ''), ('---', '---')])
+def test_a_table_that_a_tool_writes_is_chinese_cell_by_cell(cell, ours):
+    assert in_chinese(f'\n\n| {cell} | verdict |\n\n') == f'\n\n| {ours} | 结论 |\n\n'
+
+
 def test_a_word_of_the_glossary_must_be_there(monkeypatch):
     said, = mistakes('Pick a learning rate.', '选一个步长。')
     assert said == 'terms: learning rate is 学习率'
@@ -148,7 +163,7 @@ def test_an_english_edit_names_its_block_and_shows_the_english(nb, blocks):
     nb.cells[0].source = '# Another title of five words'
     assert [*gate(english(nb), blocks)] == ['aaaa']
     title, code = translated(nb, blocks).cells
-    assert title.source.startswith('# Another title') and translate.MARKER in title.source
+    assert title.source.startswith('# Another title') and MARKER in title.source
     assert '#| fig-cap: "一行说明。"' in code.source and code.source.endswith('\nplot()')
 
 
@@ -182,7 +197,8 @@ def test_code_and_outputs_stay_as_they_are():
         before = [without_texts(cell.source) for cell in nb.cells if cell.cell_type == 'code']
         outputs = [cell.outputs for cell in nb.cells if cell.cell_type == 'code']
         after = [cell for cell in translated(nb, read(file)).cells if cell.cell_type == 'code']
-        assert before == [without_texts(cell.source) for cell in after]
+        def asked(source): return source.replace(", language='zh')", ')')
+        assert before == [asked(without_texts(cell.source)) for cell in after]
         assert outputs == [cell.outputs for cell in after]
 
 
@@ -274,6 +290,36 @@ PIXEL = ('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChw
          'AAAABJRU5ErkJggg==')
 TEXT = "document.querySelector('main').innerText"
 ALT = "document.querySelector('main img').alt"
+
+
+def test_a_chinese_notebook_lies_beside_the_page(page):
+    source = Path(unquote(urlparse(page).path))
+    assert 'href="zh/07_x.ipynb"' in source.read_text(encoding='utf-8')
+    nb = nbformat.read(source.parent/'zh'/'07_x.ipynb', 4)
+    assert nb.cells[1].source.startswith('## 一节') and MARKER in nb.cells[2].source
+
+
+def test_colab_opens_the_chinese_notebook():
+    badge = '[![Open in Colab](images/colab.svg)](https://{}/a/b/blob/{}/nbs/06_tta.ipynb)'
+    there = 'colab.research.google.com/github'
+    here, ours = badge.format(there, 'main'), badge.format(there, 'zh')
+    assert chinese.opened_in_chinese(here) == ours
+    elsewhere = badge.format('github.com', 'main')
+    assert chinese.opened_in_chinese(elsewhere) == elsewhere
+
+
+@pytest.mark.parametrize('words,title', [('一段', 'zh'), ('一节', 'zh'), ('paragraph', 'zh'),
+                                         ('section', 'en'), ('想法', 'en'), ('nowhere', '')])
+def test_the_search_finds_both_languages_and_answers_in_the_chosen_one(
+        page, browser, words, title):
+    browser.open(page, 400, 'light')
+    choose(browser, title or 'zh')
+    found = browser.ask(f"""query.value = '{words}';
+        query.dispatchEvent(new Event('input'));
+        document.getElementById('found').innerText""")
+    shown = {'zh': '标题', 'en': 'A title', '': '没有找到'}[title]
+    assert shown in found and browser.wrong() == []
+    choose(browser, 'en')
 
 
 def choose(browser, language):

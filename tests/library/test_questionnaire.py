@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from statistics import fmean
 
 import numpy as np
@@ -21,7 +22,9 @@ from sotatrain.questionnaire import *
 from sotatrain.questions import FOLDER, read
 
 EVERY = list(registry().values())
-def of_kind(kind): return [pytest.param(q, id=q.id) for q in EVERY if isinstance(q, kind)]
+TRANSLATED = [q for q in registry('zh').values() if q.language == 'zh']
+def named(found): return [pytest.param(q, id=f'{q.id} {q.language}') for q in found]
+def of_kind(kind): return named(q for q in EVERY + TRANSLATED if isinstance(q, kind))
 def right_answer(q): return q.right + 1 if isinstance(q, Choice) else q.answer
 
 
@@ -41,10 +44,10 @@ def test_every_chapter_has_questions_of_several_kinds():
     assert len(EVERY) >= 28 and len({q.prompt for q in EVERY}) == len(EVERY)
 
 
-@pytest.mark.parametrize('q', [pytest.param(q, id=q.id) for q in EVERY])
+@pytest.mark.parametrize('q', named(EVERY + TRANSLATED))
 def test_a_questions_own_answer_is_right(q):
     verdict = q.check(right_answer(q))
-    assert verdict.right and len(verdict.text) > 20
+    assert verdict.right and len(verdict.text) > (20 if q.language == 'en' else 4)
     assert q.prompt.strip() and q.hints and str(q.solution()).strip()
     assert q.id.startswith(f'{q.chapter}-')
 
@@ -90,7 +93,8 @@ def test_common_wrong_functions_get_their_hint(q):
     for wrong, hint in q.mistakes:
         verdict = q.check(wrong)
         assert not verdict.right
-        assert verdict.text.endswith(hint) and 'it should be' in verdict.text
+        assert verdict.text.endswith(hint)
+        assert {'en': 'it should be', 'zh': '应该是'}[q.language] in verdict.text
 
 
 @pytest.mark.parametrize('q', of_kind(Code))
@@ -101,11 +105,48 @@ def test_the_shown_source_is_right(q):
     assert q.check(next(f for name, f in written.items() if not name.startswith('__'))).right
 
 
-@pytest.mark.parametrize('q', [pytest.param(q, id=q.id) for q in EVERY])
+@pytest.mark.parametrize('q', named(EVERY + TRANSLATED))
 def test_a_question_that_is_shown_does_not_give_itself_away(q):
     for text in (repr(q), str(q), q._repr_markdown_()):
         assert q.prompt in text and str(q.solution()) not in text
         assert isinstance(q, Choice) == (' b) ' in text)
+
+
+# --- languages
+
+def test_a_question_is_asked_in_the_chosen_language(monkeypatch):
+    english, ours = question('mixup-target'), question('mixup-target', 'zh')
+    assert (english.answer, english.language) == (ours.answer, 'en')
+    monkeypatch.setenv('SOTATRAIN_LANGUAGE', 'zh')
+    assert question('mixup-target') is ours and question('mixup-target', 'en') is english
+    assert questions('mixup') == questions('mixup', 'zh') != questions('mixup', 'en')
+    assert progress() == progress('zh') != progress('en')
+    for call in (partial(question, 'mixup-target'), questions, progress, answer_key,
+                 partial(quiz, 'mixup')):
+        with pytest.raises(ValueError, match="no language 'fr': choose one of en, zh"):
+            call(language='fr')
+
+
+def test_what_has_no_chinese_is_asked_in_english(monkeypatch):
+    monkeypatch.setattr(questionnaire, 'read', lambda chapter, folder=FOLDER: [
+        q for q in read(chapter, folder) if folder == FOLDER or q['id'] != 'mixup-target'])
+    registry.cache_clear()
+    try:
+        assert question('mixup-target', 'zh').language == 'en'
+        assert [*registry('zh')] == [*registry()]
+    finally: registry.cache_clear()
+
+
+@pytest.mark.parametrize('q', named(TRANSLATED))
+def test_what_is_shown_of_a_chinese_question_is_chinese(q):
+    shown = [str(q), str(q.hint()), q.check(right_answer(q)).text]
+    if not isinstance(q, FreeText): shown.append(q.check(wrong_answer(q)).text)
+    assert all(re.search('[\u4e00-\u9fff]', text) for text in shown), shown
+
+
+def wrong_answer(q):
+    if isinstance(q, Choice): return (q.right + 1) % len(q.options) + 1
+    return [-5.] * len(as_numbers(q.answer)) if isinstance(q, Number) else lambda *args: 'no'
 
 
 def test_unknown_names():

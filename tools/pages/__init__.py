@@ -6,6 +6,7 @@ What Quarto makes of the notebooks on the site, this makes on a laptop: option l
 links on “chapter 3” and on names of the library, words of the glossary, captions of results."""
 import json
 import re
+from copy import deepcopy
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
@@ -18,7 +19,7 @@ from pygments.lexers import get_lexer_by_name
 
 import sotatrain
 from sotatrain.core.quiz import QUIZ_STYLE
-from tools.pages import api, chinese, times
+from tools.pages import api, chinese, times, words
 from tools.pages.catalogue import current, english, read
 from tools.pages.cells import (
     REFERENCE,
@@ -45,9 +46,6 @@ from tools.pages.chapters import (
     references,
 )
 from tools.pages.text import (
-    as_list,
-    explain,
-    glossary,
     link_names,
     link_notebook,
     link_numbers,
@@ -55,6 +53,7 @@ from tools.pages.text import (
     plain,
     without_comments,
 )
+from tools.pages.translated import translated
 
 __all__ = ['REFERENCE', 'STYLE', 'WIDGET', 'Chapter', 'bibliography', 'describe', 'enrich',
            'extra_pages', 'lasting', 'notebooks', 'number_labels', 'options', 'references',
@@ -68,37 +67,54 @@ STYLE_OF_QUIZ = re.sub('</?style>', '', QUIZ_STYLE)
 COLAB = REPOSITORY.replace('https://github.com', 'https://colab.research.google.com/github')
 
 
-def write(nbs, out):
-    "Write a page for each executed notebook in `out`, and the contents page; returns its path."
+def write(nbs, out, language='en'):
+    """Write a page for each executed notebook in `out`; returns the path of the first one.
+
+    `language`: for readers who have not chosen. `out/zh` gets the notebooks in Chinese."""
     sources = {path.stem: nbformat.read(path, 4) for path in notebooks(nbs)}
     def executed(stem): return out/f'{stem}.ipynb'
     def written(stem): return stem in sources if stem in UNEXECUTED else executed(stem).exists()
     def about(): return [describe(stem, nb, written(stem)) for stem, nb in sources.items()]
+    attach(sources, nbs)
     sources |= extra_pages(nbs, about())
     chapters = about()
-    pages = {c.stem: sources[c.stem] if c.stem in UNEXECUTED else nbformat.read(
-        executed(c.stem), 4) for c in chapters if c.written}
-    for book in (sources, pages):
-        chinese.attach(book, partial(translated_texts, nbs))
-        enrich(book, nbs)
+    ran = {c.stem: nbformat.read(executed(c.stem), 4) for c in chapters
+           if c.written and c.stem not in UNEXECUTED}
+    attach(ran, nbs)
+    pages = {c.stem: ran.get(c.stem) or deepcopy(sources[c.stem])
+             for c in chapters if c.written}
+    for book in (sources, pages): enrich(book, nbs)
     chapters = [describe(c.stem, sources[c.stem], c.written) for c in chapters]
     labels = (number_labels(c, sources[c.stem]).items() for c in chapters)
     numbers = dict(chain.from_iterable(labels))
     index = []
     for i, chapter in enumerate(chapters):
         if not chapter.written: continue
-        page = dict(chapters=chapters, here=chapter)
+        page = dict(chapters=chapters, here=chapter, language=language)
         page |= dict(before=neighbour(chapters[:i][::-1]), after=neighbour(chapters[i+1:]))
         html = render(pages[chapter.stem], numbers, nbs, **page)
         (out/chapter.href).write_text(html, encoding='utf-8')
         index += sections(chapter, html)
     found = json.dumps(index, ensure_ascii=False).replace('</', '<\\/')
     (out/'search-index.js').write_text(f'const BOOK = {found};\n', encoding='utf-8')
+    write_translated(nbs, out, out/'zh')
     return out/'index.html'
 
 
-def translated_texts(nbs, stem, nb):
-    return current(english(nb), read(nbs/'zh'/f'{stem}.md'))
+def write_translated(nbs, executed, out):
+    "The notebooks in `executed`, in Chinese: pages offer them to those who read it."
+    out.mkdir(exist_ok=True)
+    for path in notebooks(executed):
+        blocks = read(nbs/'zh'/f'{path.stem}.md')
+        if blocks: nbformat.write(translated(nbformat.read(path, 4), blocks), out/path.name)
+
+
+def attach(book, nbs):
+    "Give notebooks, {stem: notebook}, the Chinese of their texts, as far as it is up to date."
+    def texts(stem, _):
+        source = nbformat.read(nbs/f'{stem}.ipynb', 4)
+        return current(english(source), read(nbs/'zh'/f'{stem}.md'))
+    chinese.attach(book, texts)
 
 
 def neighbour(chapters): return next((c for c in chapters if c.written), None)
@@ -110,15 +126,23 @@ def extra_pages(nbs, chapters):
     Only the book itself has them all: a folder of other notebooks has no reference."""
     found = references(nbs)
     if (nbs/'glossary.qmd').exists():
-        words = (nbs/'glossary.qmd').read_text(encoding='utf-8')
         stems = {chapter.number: chapter.stem for chapter in chapters if chapter.number}
-        found = {'glossary': page_of(['# Glossary', as_list(words, stems)])} | found
+        listed = words.as_list(*glossaries(nbs), stems)
+        found = {'glossary': page_of([('# Glossary', '# 术语表'), listed])} | found
     if (nbs.parent/'sotatrain'/'all.py').exists():
         names = api.markdown(api.entries(nbs.parent), REPOSITORY)
         benchmark = nbs.parent/'results'/'benchmarks'/'course.json'
         found = {'times': page_of(times.markdown(chapters, benchmark)), **found,
                  'reference': page_of(names)}
     return found
+
+
+def glossaries(nbs):
+    "The terms in English and in Chinese; none in a folder without a glossary."
+    file = nbs/'glossary.qmd'
+    if not file.exists(): return [], []
+    text = file.read_text(encoding='utf-8')
+    return words.glossary(text), words.in_chinese(text, read(nbs/'zh'/'glossary.md'))
 
 
 def enrich(book, nbs, downloads=''):
@@ -129,18 +153,21 @@ def enrich(book, nbs, downloads=''):
     stems = {number(stem): stem for stem in book if number(stem)}
     has_library = (nbs.parent/'sotatrain'/'all.py').exists()
     names = api.addresses(api.entries(nbs.parent)) if has_library else {}
-    file = nbs/'glossary.qmd'
-    terms = glossary(file.read_text(encoding='utf-8')) if file.exists() else []
+    terms, terms_zh = glossaries(nbs)
     caption_results(book)
     for stem, nb in book.items():
         if stem == 'glossary': continue  # is HTML, with links of its own
         texts = [cell for cell in nb.cells if cell.cell_type == 'markdown'][1:]
         sources = [link_numbers(cell.source, stems, stem) for cell in texts]
         if stem != 'reference': sources = [link_names(source, names) for source in sources]
-        if stem not in WITHOUT_WORDS: sources = explain(sources, terms)
+        if stem not in WITHOUT_WORDS: sources = words.explain(sources, terms)
         for cell, source in zip(texts, sources):
             cell.source = link_notebook(caption_tables(source), downloads)
-            chinese.enrich(cell, stems, names, stem)
+            chinese.enrich(cell, stems, names, stem, downloads)
+        translated = [cell.metadata.zh for cell in texts if '' in cell.metadata.get('zh', {})]
+        if stem in WITHOUT_WORDS: continue
+        explained = words.explain([ours[''] for ours in translated], terms_zh)
+        for ours, source in zip(translated, explained): ours[''] = source
 
 
 def render(nb, numbers, nbs, **page):
@@ -156,11 +183,14 @@ def render(nb, numbers, nbs, **page):
         filters={'markdown2html': partial(markdown, nbs=nbs), 'highlight_code': code})
     here = page['here']
     exporter.environment.filters['groupby_part'] = by_part
+    names = [chapter.chinese for chapter in page['chapters'] if chapter.stem == 'index']
     about = dict(
+        name_zh=next(iter(names), ''),
         headings=headings(nb, nbs), chinese=nb.metadata.get('chinese', False),
-        titles=chinese.TITLES,
+        titles=chinese.PARTS,
         notebook=here.stem not in UNEXECUTED[1:],
         colab=f'{COLAB}/blob/main/nbs/{here.stem}.ipynb',
+        colab_zh=f'{COLAB}/blob/zh/nbs/{here.stem}.ipynb',
         version=sotatrain.__version__, repository=REPOSITORY, parts=parts(),
         quiz=QUIZ_STYLE, day=_day())
     html, _ = exporter.from_notebook_node(nb, resources={'page': about | page})
@@ -207,15 +237,25 @@ def code(source, language='python', metadata=None):
     return f'<div class="highlight"><pre>{spans}</pre></div>'
 
 
+HEADING = re.compile(
+    r'<h[123] [^>]*id="(?P<anchor>[^"]+)"[^>]*>(?P<title>.*?)</h[123]>'
+    r'(?:\s*</div>\s*<div class="[^"]*zh"[^>]*>\s*<h[123][^>]*>(?P<zh>.*?)</h[123]>)?', re.S)
+
+
 def sections(chapter, html):
-    "What the search looks through: address, title and words of each section of a page."
+    """What the search looks through, for each section of a page: address, its words, title of
+    the page and of the section in English, and both in Chinese."""
     body = html.split('<main', 1)[1].split('</main>')[0].partition('>')[2]
-    parts = re.split(r'(?=<h[123] [^>]*id=")', body)
-    found = []
-    for part in parts:
-        head = re.match(r'<h[123] [^>]*id="([^"]+)"[^>]*>(.*?)</h[123]>', part, re.S)
-        title = plain(head[2]).removesuffix('¶').strip() if head else chapter.title
-        anchor = f'#{head[1]}' if head else ''
-        words = plain(part[head.end():] if head else part)
-        if head or words: found.append([chapter.href + anchor, chapter.title, title, words])
-    return found
+    heads = list(HEADING.finditer(body))
+    first = heads[0].start() if heads else len(body)
+    ends = [head.start() for head in heads[1:]] + [len(body)]
+    page = chapter.title, chapter.chinese or chapter.title
+    found = [(chapter.href, plain(body[:first]), page[0], page[0], page[1], page[1])]
+    for head, end in zip(heads, ends):
+        title, ours = (_heading(words or '') for words in head.group('title', 'zh'))
+        found.append((f'{chapter.href}#{head["anchor"]}', plain(body[head.end():end]),
+                      page[0], title, page[1], ours or title))
+    return found if found[0][1] or not heads else found[1:]
+
+
+def _heading(words): return plain(words).removesuffix('¶').strip()

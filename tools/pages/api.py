@@ -85,9 +85,11 @@ def addresses(found): return {entry.name: f'reference.html#{entry.name}' for ent
 def markdown(found, repository):
     "The reference as texts in Markdown: a section for each module, an entry for each name."
     texts = [
-        '# The library, name by name',
-        'Each public name of `sotatrain`, by module. `help(name)` and, in a notebook, `name?` '
-        'say the same. `from sotatrain.all import *` brings them all.']
+        ('# The library, name by name', '# 库参考'),
+        ('Each public name of `sotatrain`, by module. `help(name)` and, in a notebook, `name?` '
+         'say the same. `from sotatrain.all import *` brings them all.',
+         '`sotatrain`的每一个公开名称，按模块排列，说明是英文的。`help(name)`给出同样的内容，'
+         '在笔记本里也可以用`name?`。`from sotatrain.all import *`把它们全部导入。')]
     for module in dict.fromkeys(entry.module for entry in found):
         texts.append(f'## `{module}` {{#{module.replace(".", "-")}}}')
         texts += [_entry(entry, repository) for entry in found if entry.module == module]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from tools.pages.cells import options
 from tools.spans import SPAN
 
-SHOWN = 'fig-cap', 'tbl-cap', 'fig-alt', 'code-summary'  # options whose text readers meet
+# Options whose text readers meet; that of several pictures is a paragraph for each
+SHOWN = 'fig-cap', 'tbl-cap', 'fig-alt', 'code-summary', 'fig-subcap'
 HEAD = re.compile(r'^<!-- (?:cell|text) (?P<key>[\w-]+(?: [\w-]+)?)'
                   r'(?: en=(?P<en>\w+) zh=(?P<zh>\w+))? -->$', re.M)
 
@@ -43,8 +44,11 @@ def english(nb) -> dict:
         if cell.cell_type == 'markdown' and cell.source.strip(): found[cell.id] = cell.source
         if cell.cell_type != 'code': continue
         shown = options(cell)
-        found |= {f'{cell.id} {name}': shown[name] for name in SHOWN if name in shown}
+        found |= {f'{cell.id} {name}': _text(shown[name]) for name in SHOWN if name in shown}
     return found
+
+
+def _text(value): return value if isinstance(value, str) else '\n\n'.join(value)
 
 
 def sections(text) -> dict:

@@ -1,6 +1,6 @@
 """Cells of a notebook: their options, what has a number, and what a page shows of them."""
 import re
-from itertools import chain
+from itertools import chain, zip_longest
 
 import yaml
 from nbformat.v4 import new_output
@@ -130,9 +130,11 @@ def _prepare_text(cell, numbers):
 
 def _prepare_code(cell, numbers):
     opts = options(cell)
-    cell.outputs = with_subcaptions(lasting(cell.outputs), opts.get('fig-subcap', []))
-    cell.source = OPTION.sub('', cell.source).strip()
     label, ours = opts.get('label', ''), cell.metadata.get('zh', {})
+    subcaptions = zip_longest(opts.get('fig-subcap', []),
+                              filter(None, ours.get('fig-subcap', '').split('\n\n')))
+    cell.outputs = with_subcaptions(lasting(cell.outputs), subcaptions)
+    cell.source = OPTION.sub('', cell.source).strip()
     number = numbers.get(label, ('', ''))[1]
     def captions(options, name=str):
         caption = options.get('fig-cap') or options.get('tbl-cap') or ''
@@ -145,7 +147,8 @@ def _prepare_code(cell, numbers):
         echo=opts.get('echo', True),
         fold=opts.get('code-fold', False),
         summaries=(opts.get('code-summary', 'Code'), ours.get('code-summary', '')),
-        alt_zh=ours.get('fig-alt', ''))
+        alt_zh=ours.get('fig-alt', ''),
+        quiz_zh=ours.get('quiz', ''))
     if 'fig-alt' in opts: cell.metadata.alt = opts['fig-alt']
 
 
@@ -158,13 +161,15 @@ def lasting(outputs):
 
 
 def with_subcaptions(outputs, captions):
-    "Below each picture a caption of its own: (a), (b), …"
+    """Below each picture a caption of its own: (a), (b), …
+
+    `captions`: pairs of one in English and one in Chinese, or None."""
     left, shown = zip('abcdefghi', captions), []
     for out in outputs:
         shown.append(out)
         letter, caption = next(left, ('', '')) if is_picture(out) else ('', '')
         if not letter: continue
-        html = f'<p class="subcaption">({letter}) {text.inline(caption)}</p>'
+        html = f'<p class="subcaption">({letter}) {chinese.both(*caption)}</p>'
         shown.append(new_output('display_data', data={'text/html': html}))
     return shown
 

@@ -7,7 +7,6 @@ import bibtexparser
 import yaml
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from tools.pages.chinese import TITLES
 from tools.pages.text import without_comments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +18,8 @@ class Chapter(NamedTuple):
     title: str
     idea: str      # the `>` line below the title
     written: bool  # there is a page to link to
-    chinese: str = ''  # its title
+    chinese: str = ''       # its title
+    idea_chinese: str = ''
 
     @property
     def number(self):
@@ -37,12 +37,15 @@ def notebooks(nbs):
 
 
 def describe(stem, nb, written):
-    lines = nb.cells[0].source.splitlines()
-    idea = ' '.join(line.lstrip('> ') for line in lines if line.startswith('>'))
-    title = _title(lines[0])
-    ours = nb.cells[0].metadata.get('zh', {}).get('')
-    title_zh = _title(ours.partition('\n')[0]) if ours else TITLES.get(title, '')
-    return Chapter(stem, title, without_comments(idea), written, title_zh)
+    title = _title(nb.cells[0].source.partition('\n')[0])
+    ours = nb.cells[0].metadata.get('zh', {}).get('', '')
+    return Chapter(stem, title, _idea(nb.cells[0].source), written,
+                   _title(ours.partition('\n')[0]), _idea(ours))
+
+
+def _idea(text):
+    lines = [line.lstrip('> ') for line in text.splitlines() if line.startswith('>')]
+    return without_comments(' '.join(lines))
 
 
 def _title(line): return re.sub(r'\s*\{[.#][^}]*\}$', '', line.lstrip('# '))
@@ -59,8 +62,13 @@ def parts(settings=SETTINGS):
 
 
 def page_of(texts):
-    "A notebook of Markdown cells."
-    return new_notebook(cells=list(map(new_markdown_cell, texts)))
+    "A notebook of Markdown cells: texts, or pairs of one in English and one in Chinese."
+    def cell(text):
+        if isinstance(text, str): return new_markdown_cell(text)
+        english, ours = text
+        return new_markdown_cell(english, metadata=dict(zh={'': ours}))
+    translated = any(not isinstance(text, str) for text in texts)
+    return new_notebook(cells=list(map(cell, texts)), metadata=dict(chinese=translated))
 
 
 def references(nbs):
@@ -68,7 +76,8 @@ def references(nbs):
     file = nbs/'references.bib'
     if not file.exists(): return {}
     entries = sorted(bibliography(file), key=lambda entry: (entry['author'], entry['year']))
-    return {'references': page_of(['# References', '\n'.join(map(listed, entries))])}
+    title = '# References', '# 参考文献'
+    return {'references': page_of([title, '\n'.join(map(listed, entries))])}
 
 
 def bibliography(file):

@@ -2,38 +2,52 @@
 import re
 from functools import partial
 
-from tools.pages.text import NO_PROSE, link_names, outside
+from tools.pages import quiz
+from tools.pages.text import NO_PROSE, inline, link_names, link_notebook, outside
 
 NAMES = {'Figure ': '图', 'Equation ': '公式', 'Table ': '表'}
-# Parts of the book, and pages that are no notebooks
-TITLES = {
+PARTS = {
     'Before the first trick': '动手之前', 'What the network sees': '网络看到什么',
     'What the network is asked for': '要网络答什么', 'All of it together': '合在一起',
-    'What you take with you': '你带走什么', 'Appendices': '附录',
-    'How long it takes, and what you should see': '要多久，会看到什么', 'Glossary': '术语表',
-    'References': '参考文献', 'The library, name by name': '库参考'}
+    'What you take with you': '你带走什么', 'Appendices': '附录'}
 CHAPTER = re.compile(r'(?<!fastbook)(第\d+(?:、\d+)*章|附录A\d(?:、A\d)*)')
+RUN = '运行：{}，或者{}下载这个笔记本</a>。'
 WHOLE = re.compile(r'^(\||<|: |\[\^| *[-\d])', re.M)  # tables, HTML, captions, lists of cards
 FENCE = re.compile(r'(^```.*?^```$)', re.M | re.S)
 
 
 def attach(book, blocks_of):
-    """Give a book's cells their Chinese texts, `metadata.zh`: by option, and '' for
-    a Markdown cell's own. `blocks_of(stem, nb)`: those that are up to date, by their keys."""
+    """Give a book's cells their Chinese texts, `metadata.zh`: by option, '' for a Markdown
+    cell's own, and the HTML of a quiz.
+
+    `blocks_of(stem, nb)`: the texts that are up to date, by their keys."""
     for stem, nb in book.items():
         found = blocks_of(stem, nb)
-        nb.metadata.chinese = bool(found)
         for cell in nb.cells:
             own = {key.partition(' ')[2]: text for key, text in found.items()
                    if key.partition(' ')[0] == cell.get('id')}
+            if cell.cell_type == 'code' and (asked := quiz.in_chinese(cell.source)):
+                own['quiz'] = asked
             if own: cell.metadata.zh = own
+        nb.metadata.chinese = any('zh' in cell.metadata for cell in nb.cells)
 
 
-def enrich(cell, stems, names, here):
+def enrich(cell, stems, names, here, downloads=''):
     "The links of a Markdown cell's Chinese text."
     if '' not in cell.metadata.get('zh', {}): return
-    links = partial(CHAPTER.sub, partial(_linked, stems, here))
-    cell.metadata.zh[''] = link_names(outside(NO_PROSE, cell.metadata.zh[''], links), names)
+    text = link_names(link_numbers(cell.metadata.zh[''], stems, here), names)
+    cell.metadata.zh[''] = link_notebook(opened_in_chinese(text), f'{downloads}zh/', RUN)
+
+
+# The branch that has the Chinese notebooks, for Colab; .github/workflows/book.yml writes it.
+BRANCH = re.compile(r'(colab\.research\.google\.com/github/[\w-]+/[\w-]+/blob)/main/')
+
+def opened_in_chinese(text): return BRANCH.sub(r'\1/zh/', text)
+
+
+def link_numbers(text, stems, here=''):
+    "“第3章” becomes a link, as “chapter 3” does in English."
+    return outside(NO_PROSE, text, partial(CHAPTER.sub, partial(_linked, stems, here)))
 
 
 def _linked(stems, here, found):
@@ -52,14 +66,26 @@ def name(number):
     return number
 
 
+def both(english, ours):
+    "A line of Markdown in both languages, as HTML; only in English if that is all there is."
+    if not ours: return inline(english)
+    return (f'<span class="en">{inline(english)}</span>'
+            f'<span class="zh" lang="zh-Hans">{inline(ours)}</span>')
+
+
 def pairs(english, chinese):
     """Paragraphs of both: [(English, Chinese)], with None for what is the same in both.
 
-    What cannot be taken apart, such as a table with its caption, stays together."""
+    What cannot be taken apart, such as a table with its caption, stays together, but for its
+    heading."""
     if not chinese: return [(english, None)]
     theirs, ours = map(paragraphs, (english, chinese))
-    if len(theirs) != len(ours) or WHOLE.search(english): return [(english, chinese)]
-    return [(one, None if one == other else other) for one, other in zip(theirs, ours)]
+    if len(theirs) == len(ours) and not WHOLE.search(english):
+        return [(one, None if one == other else other) for one, other in zip(theirs, ours)]
+    if len(theirs) > 1 < len(ours) and theirs[0].startswith('#'):
+        rest = map('\n\n'.join, (theirs[1:], ours[1:]))
+        return [(theirs[0], ours[0]), *pairs(*rest)]
+    return [(english, chinese)]
 
 
 def paragraphs(text):

@@ -1,11 +1,10 @@
-"""Markdown of the book: what is a link, what a word means, and how it becomes HTML.
+"""Markdown of the book: what is a link, and how it becomes HTML.
 
-What the functions with `link_` and `explain` in their names give is Markdown again, so that
-both renderings, Quarto's and ours, take the same."""
+What the functions with `link_` in their names give is Markdown again, so that both renderings,
+Quarto's and ours, take the same."""
 import html
 import re
 from functools import partial
-from typing import NamedTuple
 
 from latex2mathml.converter import convert as to_mathml
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -73,56 +72,9 @@ def link_names(text, names):
 LONE_BADGE = re.compile(
     r'^(\[!\[Open in Colab\]\([^)]*\)\]\([^)]*/nbs/(\w+\.ipynb)\))$', re.M)
 
-def link_notebook(text, folder=''):
+def link_notebook(text, folder='', line='Run it: {}, or {}download the notebook</a>.'):
     "A line of text around the badge: a lone picture would become a figure with a caption."
-    return LONE_BADGE.sub(
-        rf'Run it: \1, or <a href="{folder}\2" download>download the notebook</a>.', text)
-
-
-# The glossary
-
-class Term(NamedTuple):
-    spellings: list
-    meaning: str    # Markdown
-
-    @property
-    def anchor(self): return 'term-' + re.sub(r'\W+', '-', self.spellings[0].lower())
-
-
-def glossary(text):
-    "The terms of a glossary: a line of spellings, then a line that begins with a colon."
-    found = re.findall(r'^(\w[^\n]*)\n: +([^\n]+)', without_comments(text), re.M)
-    return [Term([word.strip() for word in words.split(', ')], meaning)
-            for words, meaning in found]
-
-
-def as_list(text, stems):
-    "A glossary as HTML: a list of definitions, with an anchor for each term."
-    def entry(term):
-        meaning = inline(link_chapters(link_numbers(term.meaning, stems)))
-        return f'<dt id="{term.anchor}">{", ".join(term.spellings)}</dt><dd>{meaning}</dd>'
-    return f"<dl class=\"glossary\">{''.join(map(entry, glossary(text)))}</dl>"
-
-
-def explain(texts, terms):
-    "Texts in which the first mention of each term shows its meaning, on hovering or focus."
-    by_spelling = {word.lower(): term for term in terms for word in term.spellings}
-    if not by_spelling: return list(texts)
-    longest_first = sorted(by_spelling, key=len, reverse=True)
-    words = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, longest_first))})(?![\w-])", re.I)
-    seen = set()
-
-    def change(found):
-        term = by_spelling[found[0].lower()]
-        if term.anchor in seen: return found[0]
-        seen.add(term.anchor)
-        meaning = inline(re.sub(LINKED, _words_of_link, term.meaning))
-        return (f'<a class="term" href="glossary.html#{term.anchor}">{found[0]}'
-                f'<span class="meaning" role="tooltip">{meaning}</span></a>')
-    return [outside(NO_PROSE, text, partial(words.sub, change)) for text in texts]
-
-
-def _words_of_link(found): return re.match(r'!?\[(.*?)\]', found[0])[1]
+    return LONE_BADGE.sub(line.format(r'\1', rf'<a href="{folder}\2" download>'), text)
 
 
 def inline(text):
