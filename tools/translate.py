@@ -155,7 +155,7 @@ def work_on(document, args):
 
 def write_notebooks(folder, documents):
     "Those that are not there: what a reader has run and changed stays. Pictures come along."
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, _, file, kind in documents:
         if kind != 'cell' or (folder/f'{name}.ipynb').exists(): continue
         nb = nbformat.read(NBS/f'{name}.ipynb', 4)
