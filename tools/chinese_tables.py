@@ -5,8 +5,8 @@ from functools import cache
 import nbformat
 
 from tools import pages
+from tools.pages import chinese
 
-ZH = pages.ROOT/'nbs'/'zh'
 LINK = re.compile(r'^\[(.*)\]\((.*)\)$')
 
 PHRASES = {
@@ -51,10 +51,9 @@ def _part(words):
 @cache
 def known() -> dict:
     "Words of tables, and of chapters their titles and ideas: {English: Chinese}."
-    lines = (ZH/'tables.txt').read_text(encoding='utf-8').splitlines()
-    found = dict(line.split(' = ') for line in lines if ' = ' in line and line[0] != '#')
-    book = {path.stem: nbformat.read(path, 4) for path in pages.notebooks(ZH.parent)}
-    pages.attach(book, ZH.parent)
+    nbs, found = pages.ROOT/'nbs', dict(chinese.words())
+    book = {path.stem: nbformat.read(path, 4) for path in pages.notebooks(nbs)}
+    pages.attach(book, nbs)
     for stem, nb in book.items():
         chapter = pages.describe(stem, nb, True)
         ours = {chapter.title: chapter.chinese, chapter.idea: chapter.idea_chinese}

@@ -8,7 +8,7 @@ from tools.spans import SPAN
 
 GLOSSARY = Path(__file__).resolve().parent.parent/'nbs'/'zh'/'glossary.txt'
 
-FENCED = re.compile(r'^( *)```[^\n]*\n(.*?)^ *```', re.S | re.M)
+FENCED = re.compile(r'^ *```([^\n]*)\n(.*?)^ *```', re.S | re.M)
 CODE = re.compile(r'`[^`\n]+`')
 FORMULA = re.compile(r'\$\$.*?\$\$|\$[^$\n]+\$', re.S)
 LINK = re.compile(r'(!?)\[((?:!\[[^\]]*\]\([^)]*\)|[^\]])*)\]\(([^)\s]+)(?: "[^"]*")?\)')
@@ -46,8 +46,9 @@ def _without(text, *patterns):
 
 
 def _fenced(text):
-    "Lines of code, comments aside."
-    lines = '\n'.join(body for _, body in FENCED.findall(text)).splitlines()
+    "Lines of code, comments aside; what is called text is words."
+    blocks = [body for language, body in FENCED.findall(text) if language != 'text']
+    lines = '\n'.join(blocks).splitlines()
     return [line for line in (re.sub(r'(^|\s)#.*', '', line).strip() for line in lines) if line]
 
 def _codes(text): return CODE.findall(_without(text, FENCED))

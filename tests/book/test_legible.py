@@ -1,4 +1,5 @@
-"""All offline pages on a phone and on a screen, in light and dark: whole, legible, quiet."""
+"""All offline pages on a phone and on a screen, light and dark, in both languages: whole,
+legible, quiet."""
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -9,7 +10,9 @@ from tests.notebook import NBS
 from tools import pages
 
 MEASURE = Path(__file__).with_name('measure.js').read_text(encoding='utf-8')
-WINDOWS = [(width, theme) for theme in ('light', 'dark') for width in (400, 1280)]
+# Both languages are on each paper and at each width.
+WINDOWS = [(400, 'light', 'both'), (1280, 'light', 'en'), (1280, 'light', 'zh'),
+           (400, 'dark', 'zh'), (1280, 'dark', 'both')]
 STEMS = [path.stem for path in pages.notebooks(NBS)] + ['references']
 # What a reader could miss: answers, pictures, links.
 LOOK = '''(() => {
@@ -39,12 +42,14 @@ def seen(book, browser):
     "What is found on each page, and what is wrong with it in each window."
     found = {}
     for file in sorted(book.glob('*.html')):
-        browser.open(file.as_uri(), *WINDOWS[0])
+        browser.open(file.as_uri(), 400, 'light')
         found[file.stem] = page = browser.ask(LOOK)
         browser.ask(READY)
         for window in WINDOWS:
-            browser.show(*window)
-            page[window] = faults_of(browser.ask(MEASURE), window[0])
+            width, theme, language = window
+            browser.show(width, theme)
+            browser.ask(f"choose('{language}')")
+            page[window] = faults_of(browser.ask(MEASURE), width)
         page |= dict(wrong=browser.wrong(), fetched=browser.ask(FETCHED))
     return found
 
@@ -72,9 +77,10 @@ def test_a_page_is_whole_and_quiet(seen, stem):
 def test_every_page_has_been_looked_at(seen): assert set(STEMS) < set(seen)
 
 
-def test_the_search_finds_a_section(book, browser):
+@pytest.mark.parametrize('words', ['label smoothing', '标签平滑'])
+def test_the_search_finds_a_section(book, browser, words):
     browser.open((book/'index.html').as_uri(), 1280, 'light')
-    browser.ask("query.value = 'label smoothing'; query.dispatchEvent(new Event('input'))")
+    browser.ask(f"query.value = '{words}'; query.dispatchEvent(new Event('input'))")
     found = browser.ask("[...document.querySelectorAll('#found a')].map(a => a.href)")
     assert any('08_smoothing.html' in address for address in found)
 

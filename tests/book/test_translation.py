@@ -262,6 +262,14 @@ def test_chapters_are_links_in_chinese(text, linked):
     assert cell.metadata.zh[''] == linked
 
 
+@pytest.mark.parametrize('text,shown', [
+    ('一个**词**。', '一个<strong>词</strong>。'),
+    ('`**`和**`a`的**', '`**`和<strong>`a`的</strong>'),
+    ('```\na**b**c\n```\n**词**', '```\na**b**c\n```\n<strong>词</strong>'), ('没有', '没有')])
+def test_bold_chinese_stays_bold_beside_links(text, shown):
+    assert chinese.bold(text) == shown
+
+
 @pytest.fixture(scope='module')
 def page(tmp_path_factory):
     "A page of two paragraphs, one of which has no Chinese, with a picture."

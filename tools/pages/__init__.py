@@ -164,6 +164,8 @@ def enrich(book, nbs, downloads=''):
         for cell, source in zip(texts, sources):
             cell.source = link_notebook(caption_tables(source), downloads)
             chinese.enrich(cell, stems, names, stem, downloads)
+            if '' in (ours := cell.metadata.get('zh', {})):
+                ours[''] = caption_tables(ours[''], chinese.words().get)
         translated = [cell.metadata.zh for cell in texts if '' in cell.metadata.get('zh', {})]
         if stem in WITHOUT_WORDS: continue
         explained = words.explain([ours[''] for ours in translated], terms_zh)

@@ -67,22 +67,27 @@ def caption_results(chapters):
             experiment = found[1]
             counts[experiment] = counts.get(experiment, 0) + 1
             again = f'-{counts[experiment]}' if counts[experiment] > 1 else ''
+            caption, ours = _captions(experiment, found[2])
             cell.source = (f'#| label: tbl-{experiment}{again}\n'
-                           f'#| tbl-cap: "{_caption(experiment, found[2])}"\n{cell.source}')
+                           f'#| tbl-cap: "{caption}"\n{cell.source}')
+            if nb.metadata.get('chinese'): cell.metadata.setdefault('zh', {})['tbl-cap'] = ours
 
 
-def caption_tables(source):
+def caption_tables(source, say=str):
     "Give the tables of measurements in a text a caption, in the form that Quarto knows."
     def captioned(found):
-        caption = CAPTIONS.get(found[1])
+        caption = found[1] in CAPTIONS and say(CAPTIONS[found[1]])
         return f'{found[0]}\n: {caption} {{#tbl-{found[1]}}}\n' if caption else found[0]
     return WRITTEN.sub(captioned, source)
 
 
-def _caption(experiment, recipes):
+def _captions(experiment, recipes):
+    "In English and in Chinese."
     names = re.findall(r"'([^'{}]+)'", recipes)
-    of = f": {'; '.join(names)}" if names else ''
-    return f'The stored runs of `{experiment}`{of}. Differences are to the first line.'
+    of, ours = (f"{colon}{joint.join(names)}" if names else ''
+                for colon, joint in ((': ', '; '), ('：', '；')))
+    return (f'The stored runs of `{experiment}`{of}. Differences are to the first line.',
+            f'`{experiment}`中存储的训练{ours}。差异是与第一行相比。')
 
 
 def number_labels(chapter, nb):

@@ -1,11 +1,13 @@
 """The Chinese texts beside the English ones: what a page shows of nbs/zh/."""
 import re
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 from tools.pages import quiz
 from tools.pages.text import NO_PROSE, inline, link_names, link_notebook, outside
 
 NAMES = {'Figure ': '图', 'Equation ': '公式', 'Table ': '表'}
+WORDS = Path(__file__).resolve().parents[2]/'nbs'/'zh'/'tables.txt'
 PARTS = {
     'Before the first trick': '动手之前', 'What the network sees': '网络看到什么',
     'What the network is asked for': '要网络答什么', 'All of it together': '合在一起',
@@ -14,6 +16,13 @@ CHAPTER = re.compile(r'(?<!fastbook)(第\d+(?:、\d+)*章|附录A\d(?:、A\d)*)'
 RUN = '运行：{}，或者{}下载这个笔记本</a>。'
 WHOLE = re.compile(r'^(\||<|: |\[\^| *[-\d])', re.M)  # tables, HTML, captions, lists of cards
 FENCE = re.compile(r'(^```.*?^```$)', re.M | re.S)
+
+
+@cache
+def words() -> dict:
+    "What tables and their captions say: {English: Chinese}."
+    lines = WORDS.read_text(encoding='utf-8').splitlines()
+    return dict(line.split(' = ') for line in lines if ' = ' in line and line[0] != '#')
 
 
 def attach(book, blocks_of):
@@ -35,12 +44,21 @@ def attach(book, blocks_of):
 def enrich(cell, stems, names, here, downloads=''):
     "The links of a Markdown cell's Chinese text."
     if '' not in cell.metadata.get('zh', {}): return
-    text = link_names(link_numbers(cell.metadata.zh[''], stems, here), names)
+    text = link_names(link_numbers(bold(cell.metadata.zh['']), stems, here), names)
     cell.metadata.zh[''] = link_notebook(opened_in_chinese(text), f'{downloads}zh/', RUN)
 
 
 # The branch that has the Chinese notebooks, for Colab; .github/workflows/book.yml writes it.
 BRANCH = re.compile(r'(colab\.research\.google\.com/github/[\w-]+/[\w-]+/blob)/main/')
+
+BOLD = re.compile(r'(```.*?```|`[^`\n]+`)|\*\*((?:`[^`\n]+`|[^*`\n])+)\*\*', re.S)
+
+def bold(text):
+    """`<strong>` for stars, which open and close nothing between Chinese and a link.
+
+    Words of the glossary become links later."""
+    return BOLD.sub(lambda found: found[1] or f'<strong>{found[2]}</strong>', text)
+
 
 def opened_in_chinese(text): return BRANCH.sub(r'\1/zh/', text)
 

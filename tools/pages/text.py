@@ -111,7 +111,7 @@ HEADING = re.compile(r'<h(\d) id="([^"]*)">((?:(?!</h).)*?) \{#([\w.-]+)\}'
 FORMULA = re.compile(
     r'\$\$(.*?)\$\$\s*(<span class="number"(?: id="[\w-]+")?>.*?</span>)', re.S)
 CAPTIONED = re.compile(r'(<table>(?:(?!<table>).)*</table>)\s*<p>: +((?:(?!</p>).)*?)\s*'
-                       r'<span class="number" id="(tbl-[\w-]+)">(.*?)</span></p>', re.S)
+                       r'<span class="number"(?: id="(tbl-[\w-]+)")?>(.*?)</span></p>', re.S)
 
 
 def markdown(text, nbs):
@@ -135,7 +135,8 @@ def _captioned(found):
     "A table below its caption, which Markdown has in a line below the table."
     table, caption, label, number = found.groups()
     said = f'<figcaption><p><strong>{number}.</strong> {caption}</p></figcaption>'
-    return f'<figure class="outputs" id="{label}">{said}{table}</figure>'
+    place = f' id="{label}"' if label else ''
+    return f'<figure class="outputs"{place}>{said}{table}</figure>'
 
 
 def plain(page):
