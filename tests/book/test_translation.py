@@ -15,7 +15,7 @@ from tools.pages import chinese
 from tools.pages.catalogue import Block, english, entries, fingerprint, read, sections, write
 from tools.pages.translated import MARKER, translated
 from tools.translate import accepted, gate
-from tools.translation import mistakes
+from tools.translation import glossary, mistakes, prose
 
 DOCUMENTS = translate.documents()
 
@@ -26,6 +26,18 @@ def test_a_document_is_in_step_with_the_english_one(document):
     assert not wrong, '\n'.join(f'{key}: {"; ".join(why)}' for key, why in wrong.items())
     _, told = document.coverage
     assert told >= 6
+
+
+@pytest.mark.parametrize('document', [document for document in DOCUMENTS
+                                      if document.kind == 'cell'], ids=lambda d: d.name)
+def test_each_chapter_gives_a_term_in_english_once(document):
+    english, ours = (' '.join(map(prose, texts)) for texts in (
+        document.texts.values(), (block.text for block in read(document.file).values())))
+    lacking = [term for term, words in glossary().items()
+               if re.search(rf'\b{re.escape(term)}s?\b', english, re.I)
+               and any(word in ours for word in words if not word.isascii())
+               and not re.search(rf'（[^（）]*{re.escape(term)}', ours, re.I)]
+    assert not lacking
 
 
 def test_each_chinese_file_is_of_a_document():
