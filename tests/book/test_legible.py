@@ -1,5 +1,7 @@
 """All offline pages on a phone and on a screen, light and dark, in both languages: whole,
 legible, quiet."""
+import shutil
+import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -72,6 +74,21 @@ def test_a_page_is_whole_and_quiet(seen, stem):
     assert all(page['answers'])
     if stem[:2].isdigit(): assert page['pictures'] and (page['answers'] or stem[:2] == '00')
     for link in page['links']: assert Path(unquote(urlparse(link).path)).exists(), link
+
+
+def test_chinese_is_drawn_with_a_chinese_font(book, browser):
+    if not shutil.which('fc-list'): pytest.skip('nothing tells which fonts there are')
+    fonts = subprocess.run(['fc-list', ':lang=zh-cn', 'family'], capture_output=True, text=True)
+    if not fonts.stdout.strip(): pytest.skip('there is no Chinese font here')
+    browser.open((book/'06_tta.html').as_uri(), 400, 'light')
+    browser.ask("choose('zh')")
+    for domain in 'DOM', 'CSS': browser.call(f'{domain}.enable')
+    root = browser.call('DOM.getDocument')['root']['nodeId']
+    for place in 'main .zh h1', 'main .zh p', '.card.zh li':
+        node = browser.call('DOM.querySelector', nodeId=root, selector=place)
+        used = browser.call('CSS.getPlatformFontsForNode', nodeId=node['nodeId'])['fonts']
+        most = max(used, key=lambda font: font['glyphCount'])
+        assert most['familyName'] in fonts.stdout, (place, used)
 
 
 def test_every_page_has_been_looked_at(seen): assert set(STEMS) < set(seen)

@@ -550,6 +550,17 @@ def test_the_leaderboard_goes_on_after_an_interruption(small_sota, tmp_path, mon
     assert all(line[1] == 'not measured yet' for line in others)
 
 
+def test_seconds_are_of_runs_that_had_most_of_the_machine(small_sota, tmp_path):
+    assert not cli(['leaderboard', 'minutes-5', '--seeds', '3', '--results', str(tmp_path)])
+    runs = store.load_runs('leaderboard', tmp_path)
+    for run, (threads, took) in zip(runs, ((1, 9), (2, 5), (2, 4))):
+        slow = replace(run, train_seconds=took, conditions=run.conditions | dict(
+            threads=threads, gflops=100*took))
+        store.write(slow, store.file_of(run.recipe, run.seed, 'leaderboard', tmp_path))
+    line = leaderboard(tmp_path)[1]
+    assert line[2] == '3' and line[4] == '4 to 5 s' and line[6] in ('500, 400', '400, 500')
+
+
 def test_the_leaderboard_in_the_shell(small_sota, tmp_path, capsys):
     assert not cli(['leaderboard', '--results', str(tmp_path)])
     assert capsys.readouterr().out.count('not measured yet') == len(SOTA)
