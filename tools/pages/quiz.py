@@ -3,21 +3,27 @@ import re
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from nbformat.v4 import new_output
 
 from sotatrain.core.quiz import show
 
 CALL = re.compile(r"^quiz\('(\w+)'\)", re.M)
 
 
-def in_chinese(source) -> str:
-    "HTML of the quiz that a cell calls; '' if it calls none, or none that is translated."
+def outputs_in_chinese(source) -> list:
+    "What the quiz that a cell calls shows; nothing if it calls none, or none in Chinese."
     from sotatrain.questionnaire import questions  # here: not each page needs it
     call = CALL.search(source)
     asked = questions(call[1], 'zh') if call else []
-    if not any(q.language == 'zh' for q in asked): return ''
+    if not any(q.language == 'zh' for q in asked): return []
     InteractiveShell.instance()  # what can be captured needs one
     with capture_output() as captured: show(asked)
-    return '\n'.join(map(_as_html, captured.outputs))
+    return [new_output('display_data', data=output.data) for output in captured.outputs]
+
+
+def in_chinese(source) -> str:
+    "The same as HTML."
+    return '\n'.join(map(_as_html, outputs_in_chinese(source)))
 
 
 def _as_html(output):

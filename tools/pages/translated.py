@@ -1,10 +1,10 @@
-"""A notebook in Chinese: the code, the outputs and the figures are those of the English one."""
+"""A notebook in Chinese: all but its texts and its quiz is that of the English one."""
 import json
 
 from tools.pages.catalogue import current, english
 from tools.pages.cells import OPTION
 from tools.pages.chinese import opened_in_chinese
-from tools.pages.quiz import CALL
+from tools.pages.quiz import CALL, outputs_in_chinese
 
 MARKER = '<span class="untranslated" lang="zh">（本段尚未翻译）</span>'
 
@@ -25,5 +25,6 @@ def _translate_code(cell, ours):
         text = ours.get(f'{cell.id} {name}')
         if name == 'fig-subcap' and text: text = text.split('\n\n')
         return f'#| {name}: {json.dumps(text, ensure_ascii=False)}\n' if text else found[0]
+    if cell.outputs: cell.outputs = outputs_in_chinese(cell.source) or cell.outputs
     asked = CALL.sub(r"quiz('\1', language='zh')", cell.source)
     cell.source = OPTION.sub(line, asked)
