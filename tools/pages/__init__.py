@@ -19,7 +19,7 @@ from pygments.lexers import get_lexer_by_name
 
 import sotatrain
 from sotatrain.core.quiz import QUIZ_STYLE
-from tools.pages import api, chinese, times, words
+from tools.pages import api, chinese, search, times, words
 from tools.pages.catalogue import current, english, read
 from tools.pages.cells import (
     REFERENCE,
@@ -94,9 +94,8 @@ def write(nbs, out, language='en'):
         page |= dict(before=neighbour(chapters[:i][::-1]), after=neighbour(chapters[i+1:]))
         html = render(pages[chapter.stem], numbers, nbs, **page)
         (out/chapter.href).write_text(html, encoding='utf-8')
-        index += sections(chapter, html)
-    found = json.dumps(index, ensure_ascii=False).replace('</', '<\\/')
-    (out/'search-index.js').write_text(f'const BOOK = {found};\n', encoding='utf-8')
+        index += search.sections(chapter, html)
+    (out/'search-index.js').write_text(search.script(index), encoding='utf-8')
     write_translated(nbs, out, out/'zh')
     return out/'index.html'
 
@@ -237,27 +236,3 @@ def code(source, language='python', metadata=None):
     spans = ''.join(f'<span class="line" style="--depth:{depth}ch">{line}\n</span>'
                     for depth, line in zip(depths, lines))
     return f'<div class="highlight"><pre>{spans}</pre></div>'
-
-
-HEADING = re.compile(
-    r'<h[123] [^>]*id="(?P<anchor>[^"]+)"[^>]*>(?P<title>.*?)</h[123]>'
-    r'(?:\s*</div>\s*<div class="[^"]*zh"[^>]*>\s*<h[123][^>]*>(?P<zh>.*?)</h[123]>)?', re.S)
-
-
-def sections(chapter, html):
-    """What the search looks through, for each section of a page: address, its words, title of
-    the page and of the section in English, and both in Chinese."""
-    body = html.split('<main', 1)[1].split('</main>')[0].partition('>')[2]
-    heads = list(HEADING.finditer(body))
-    first = heads[0].start() if heads else len(body)
-    ends = [head.start() for head in heads[1:]] + [len(body)]
-    page = chapter.title, chapter.chinese or chapter.title
-    found = [(chapter.href, plain(body[:first]), page[0], page[0], page[1], page[1])]
-    for head, end in zip(heads, ends):
-        title, ours = (_heading(words or '') for words in head.group('title', 'zh'))
-        found.append((f'{chapter.href}#{head["anchor"]}', plain(body[head.end():end]),
-                      page[0], title, page[1], ours or title))
-    return found if found[0][1] or not heads else found[1:]
-
-
-def _heading(words): return plain(words).removesuffix('¶').strip()
