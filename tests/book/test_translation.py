@@ -363,6 +363,17 @@ def test_a_page_is_read_in_english_in_chinese_or_in_both(page, browser):
     assert browser.ask(ALT) == 'A dot.' and browser.wrong() == []
 
 
+def test_each_text_says_its_language(page, browser):
+    "For those who listen: a voice is chosen by `lang`."
+    browser.open(page, 400, 'light')
+    for language, own in (('en', 'en'), ('zh', 'zh-Hans'), ('both', 'en')):
+        choose(browser, language)
+        assert browser.ask('document.documentElement.lang') == own
+    said = browser.ask("""[...document.querySelectorAll('.en, .zh')]
+        .map(e => [e.classList.contains('zh') ? 'zh-Hans' : 'en', e.lang])""")
+    assert len(said) > 9 and all(own == lang for own, lang in said)
+
+
 def test_the_choice_is_kept_and_addresses_lead_to_what_is_shown(page, browser):
     browser.open(page, 400, 'light')
     choose(browser, 'zh')

@@ -87,7 +87,7 @@ def name(number):
 def both(english, ours):
     "A line of Markdown in both languages, as HTML; only in English if that is all there is."
     if not ours: return inline(english)
-    return (f'<span class="en">{inline(english)}</span>'
+    return (f'<span class="en" lang="en">{inline(english)}</span>'
             f'<span class="zh" lang="zh-Hans">{inline(ours)}</span>')
 
 
