@@ -9,10 +9,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.notebook import NBS
-from tools import pages, translate
+from tools import pages, tables, translate
 from tools.chinese_tables import in_chinese
 from tools.pages import chinese
 from tools.pages.catalogue import Block, english, entries, fingerprint, read, sections, write
+from tools.pages.cells import CAPTIONS
 from tools.pages.translated import MARKER, translated
 from tools.translate import accepted, gate
 from tools.translation import glossary, mistakes, prose
@@ -114,6 +115,14 @@ def test_what_a_tool_writes_is_chinese_there(english, ours):
     ('AMD EPYC, 2 cores', 'AMD EPYC, 2 cores'), ('', ''), ('---', '---')])
 def test_a_table_that_a_tool_writes_is_chinese_cell_by_cell(cell, ours):
     assert in_chinese(f'\n\n| {cell} | verdict |\n\n') == f'\n\n| {ours} | 结论 |\n\n'
+
+
+def test_each_caption_and_each_technique_of_the_tables_has_chinese_words():
+    assert {*CAPTIONS.values()} <= {*chinese.words()}
+    for technique, *_ in tables.ROWS:
+        said = in_chinese(f'\n\n| [{technique}](a.ipynb) |\n\n')
+        names = 'Muon', 'GELU', 'Mixup', 'CutMix', 'bfloat16'
+        assert technique in names or re.search('[\u4e00-\u9fff]', said), technique
 
 
 def test_a_word_of_the_glossary_must_be_there(monkeypatch):
