@@ -53,7 +53,7 @@ def known() -> dict:
     "Words of tables, and of chapters their titles and ideas: {English: Chinese}."
     nbs, found = pages.ROOT/'nbs', dict(chinese.words())
     book = {path.stem: nbformat.read(path, 4) for path in pages.notebooks(nbs)}
-    pages.attach(book, nbs)
+    chinese.attach(book, pages.translations(book, nbs))
     for stem, nb in book.items():
         chapter = pages.describe(stem, nb, True)
         ours = {chapter.title: chapter.chinese, chapter.idea: chapter.idea_chinese}

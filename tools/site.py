@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 
 from tools import pages
+from tools.pages import chinese
 from tools.pages.bilingual import bilingual
 from tools.pages.text import link_chapters
 
@@ -42,7 +43,8 @@ def main():
 def prepare(nbs, proc):
     "Add to the notebooks in `proc` what both renderings have, and the pages that are written."
     book = {path.stem: nbformat.read(proc/path.name, 4) for path in pages.notebooks(nbs)}
-    pages.attach(book, nbs)
+    sources = {path.stem: nbformat.read(path, 4) for path in pages.notebooks(nbs)}
+    chinese.attach(book, pages.translations(sources, nbs))
     chapters = [pages.describe(stem, nb, True) for stem, nb in book.items()]
     extra = pages.extra_pages(nbs, chapters)
     extra.pop('references', None)  # Quarto writes its own, from the same file

@@ -7,6 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.notebook import NBS
 from tools import pages
+from tools.pages import chinese
 from tools.pages.bilingual import bilingual
 from tools.pages.cells import options
 
@@ -60,7 +61,7 @@ def texts(nb):
 
 def test_the_whole_book_keeps_its_labels_and_closes_what_it_opens():
     book = {path.stem: nbformat.read(path, 4) for path in pages.notebooks(NBS)}
-    pages.attach(book, NBS)
+    chinese.attach(book, pages.translations(book, NBS))
     for stem, nb in book.items():
         before = re.findall(r'\{#[\w-]+\}', texts(nb))
         after = texts(bilingual(nb))

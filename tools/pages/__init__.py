@@ -75,12 +75,13 @@ def write(nbs, out, language='en'):
     def executed(stem): return out/f'{stem}.ipynb'
     def written(stem): return stem in sources if stem in UNEXECUTED else executed(stem).exists()
     def about(): return [describe(stem, nb, written(stem)) for stem, nb in sources.items()]
-    attach(sources, nbs)
+    ours = translations(sources, nbs)
+    chinese.attach(sources, ours)
     sources |= extra_pages(nbs, about())
     chapters = about()
     ran = {c.stem: nbformat.read(executed(c.stem), 4) for c in chapters
            if c.written and c.stem not in UNEXECUTED}
-    attach(ran, nbs)
+    chinese.attach(ran, ours)
     pages = {c.stem: ran.get(c.stem) or deepcopy(sources[c.stem])
              for c in chapters if c.written}
     for book in (sources, pages): enrich(book, nbs)
@@ -108,12 +109,10 @@ def write_translated(nbs, executed, out):
         if blocks: nbformat.write(translated(nbformat.read(path, 4), blocks), out/path.name)
 
 
-def attach(book, nbs):
-    "Give notebooks, {stem: notebook}, the Chinese of their texts, as far as it is up to date."
-    def texts(stem, _):
-        source = nbformat.read(nbs/f'{stem}.ipynb', 4)
-        return current(english(source), read(nbs/'zh'/f'{stem}.md'))
-    chinese.attach(book, texts)
+def translations(sources, nbs):
+    "The Chinese of notebooks as they are in `nbs`, by stem and key, where it is up to date."
+    return {stem: current(english(nb), read(nbs/'zh'/f'{stem}.md'))
+            for stem, nb in sources.items()}
 
 
 def neighbour(chapters): return next((c for c in chapters if c.written), None)

@@ -5,13 +5,13 @@ import re
 from nbformat.v4 import new_output
 
 from tools.pages import chinese
-from tools.pages.cells import LABEL, OPTION, REFERENCE
+from tools.pages.cells import KINDS, LABEL, OPTION, REFERENCE
 
 HEADING = re.compile(r'(#+) (.*?)(?: \{(#[\w.-]+)\})?$')
 TITLE = re.compile(r'^# (.*)')
 ZH = '{.zh lang=zh-Hans}'
 # What stands in front of a number, which Quarto would write in English
-KINDS = {'fig': '图', 'eq': '公式', 'tbl': '表'}
+NAMES = {kind: chinese.NAMES[f'{word} '] for kind, word in KINDS.items()}
 CAPTIONS = 'fig-cap', 'tbl-cap', 'fig-subcap'
 
 
@@ -45,9 +45,8 @@ def _pair(english, ours):
 
 def _placed(ours):
     "References without Quarto's English words; labels belong to the English text."
-    numbered = REFERENCE.sub(lambda found: f'{KINDS[found[1][:found[1].index("-")]]}'
-                                           f'[-@{found[1]}]', ours)
-    return LABEL.sub('', numbered)
+    def number(found): return f"{NAMES[found[1].partition('-')[0]]}[-@{found[1]}]"
+    return LABEL.sub('', REFERENCE.sub(number, ours))
 
 
 def _anchor(title):

@@ -25,15 +25,14 @@ def words() -> dict:
     return dict(line.split(' = ') for line in lines if ' = ' in line and line[0] != '#')
 
 
-def attach(book, blocks_of):
+def attach(book, texts):
     """Give a book's cells their Chinese texts, `metadata.zh`: by option, '' for a Markdown
     cell's own, and the HTML of a quiz.
 
-    `blocks_of(stem, nb)`: the texts that are up to date, by their keys."""
+    `texts`: of each notebook, by its stem, those that are up to date, by their keys."""
     for stem, nb in book.items():
-        found = blocks_of(stem, nb)
         for cell in nb.cells:
-            own = {key.partition(' ')[2]: text for key, text in found.items()
+            own = {key.partition(' ')[2]: text for key, text in texts[stem].items()
                    if key.partition(' ')[0] == cell.get('id')}
             if cell.cell_type == 'code' and (asked := quiz.in_chinese(cell.source)):
                 own['quiz'] = asked

@@ -1,5 +1,6 @@
 """The questions of a chapter in Chinese, as a page shows them beside the English ones."""
 import re
+from functools import cache
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -21,6 +22,7 @@ def outputs_in_chinese(source) -> list:
     return [new_output('display_data', data=output.data) for output in captured.outputs]
 
 
+@cache
 def in_chinese(source) -> str:
     "The same as HTML."
     return '\n'.join(map(_as_html, outputs_in_chinese(source)))
