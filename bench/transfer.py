@@ -2,13 +2,17 @@
 
 FOLDER is a data set, or has a labels.csv with file, label and split (train, valid, test), as
 the Oxford flowers do. Each way is tried from the first seed with each rate; from the other
-seeds it has the one that was best on the `valid` pictures. Reported are the `test` pictures. A
-run a row, written at once, and a second call goes on with those that are missing. Writes
+seeds it has the one that was best on the `valid` pictures. With `--rates-of FILE`, the rates
+are those that were best there. Reported are the `test` pictures. `--shares .1 .5 1` trains on
+parts of each class; epochs grow with the square root of what is missing. A run a row, written
+at once, and a second call goes on with those that are missing. Writes
 results/benchmarks/transfer-NAME-SIZE.json."""
 import argparse
 import csv
 import json
+import random
 from functools import partial
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
@@ -18,11 +22,13 @@ from bench.common import RESULTS, conditions, write
 from bench.steps import precision
 from sotatrain.core.watch import ValidateEvery
 from sotatrain.learner import make_learner, quietly, seeded
+from sotatrain.resizing import ProgressiveResize
 from sotatrain.sota import plain_net
 from sotatrain.transfer import (
     each_layer,
     ensemble,
     fit_cycles,
+    fit_steps,
     pretrained,
     pretrained_dls,
     probe,
@@ -32,19 +38,32 @@ from sotatrain.transfer import (
     transfer_learner,
 )
 
-SCRATCH = dict(epochs=60, lr=6e-3)  # chapter 3's rate for random weights
-LRS = 1e-3, 3e-4, 3e-3
+SCRATCH = dict(times=8, lr=6e-3)  # chapter 3's rate for random weights
+LRS = 1e-3, 3e-4, 1e-4
+LRS_OF_RANDOM_LAYER = 3e-3, 1e-3, 3e-4  # what trains it together with all others
 
 
 # --- data
 
-def described(folder):
-    "What a labels.csv says, as `get_dls` takes it; the folder itself if it has none."
+def described(folder, share=1, seed=0):
+    """What a labels.csv says, as `get_dls` takes it, with a share of each class in training;
+    the folder itself if it has none."""
     if not (rows := table(folder)): return dict(path=folder)
-    splits = tuple([i for i, row in enumerate(rows) if (row['split'] == 'train') == training]
-                   for training in (True, False))
+    train = [i for i, row in enumerate(rows) if row['split'] == 'train']
+    held = [i for i, row in enumerate(rows) if row['split'] != 'train']
+    splits = part_of_each([rows[i]['label'] for i in train], train, share, seed), held
     return dict(files=[Path(folder)/'images'/row['file'] for row in rows],
                 labels=[row['label'] for row in rows], splits=splits)
+
+
+def part_of_each(labels, places, share, seed):
+    "A share of the places of each label, one or more."
+    if share == 1: return places
+    of, kept = {}, []
+    for label, place in zip(labels, places): of.setdefault(label, []).append(place)
+    for own in of.values():
+        kept += random.Random(seed).sample(own, max(1, round(share * len(own))))
+    return sorted(kept)
 
 
 def table(folder):
@@ -78,9 +97,21 @@ def learner(dls, seed, splitter=three_groups, head=True):
 def frozen(dls, epochs, lr, seed): return answers_of(learner(dls, seed))
 
 
-def tuned(dls, epochs, lr, seed, times=10, splitter=three_groups, head=True):
+def tuned(dls, epochs, lr, seed, times=10, splitter=three_groups, head=True, cbs=()):
     learn = learner(dls, seed, splitter, head)
-    with quietly(learn): learn.fit_one_cycle(epochs, spread(learn, lr, times), cbs=at_the_end())
+    rates = spread(learn, lr, times)
+    with quietly(learn): learn.fit_one_cycle(epochs, rates, cbs=[at_the_end(), *cbs])
+    return answers_of(learn)
+
+
+def growing(dls, epochs, lr, seed):
+    "From half the size on, within the first three quarters."
+    return tuned(dls, epochs, lr, seed, cbs=[ProgressiveResize(dls.train.size // 2)])
+
+
+def steps(dls, epochs, lr, seed):
+    learn = learner(dls, seed)
+    with quietly(learn): fit_steps(learn, epochs, spread(learn, lr), cbs=at_the_end())
     return answers_of(learn)
 
 
@@ -93,8 +124,10 @@ def restarts(dls, epochs, lr, seed, cycles=3):
 
 
 def scratch(dls, epochs, lr, seed):
+    "Chapter 9's network, its pictures growing from half their size; many more epochs."
     learn = make_learner(dls, plain_net, seed=seed)
-    with quietly(learn): learn.fit_one_cycle(SCRATCH['epochs'], SCRATCH['lr'], cbs=at_the_end())
+    cbs = [at_the_end(), ProgressiveResize(dls.train.size // 2)]
+    with quietly(learn): learn.fit_one_cycle(SCRATCH['times'] * epochs, SCRATCH['lr'], cbs=cbs)
     return answers_of(learn)
 
 
@@ -104,6 +137,8 @@ WAYS = {
     'LP-FT, one rate': partial(tuned, times=1),
     'LP-FT, discriminative': tuned,
     'LP-FT, layer decay': partial(tuned, times=4/3, splitter=each_layer),
+    'LP-FT, in steps': steps,
+    'LP-FT, growing': growing,
     'restarts': restarts,
     'from scratch': scratch}
 WITHOUT_LR = 'frozen', 'from scratch'
@@ -111,23 +146,26 @@ WITHOUT_LR = 'frozen', 'from scratch'
 
 # --- runs
 
-def run(way, seed, lr, args):
+def run(way, seed, share, lr, args):
     "Rows of one run: a row for each kind of answer."
     dls = pretrained_dls(pretrained(2), args.bs, size=args.size, seed=seed, device=args.device,
-                         **described(args.data))
+                         **described(args.data, share, seed))
     start = perf_counter()
-    with seeded(seed): found = WAYS[way](dls, args.epochs, lr, seed)
+    with seeded(seed): found = WAYS[way](dls, round(args.epochs / share**.5), lr, seed)
     seconds = round(perf_counter() - start, 2)
-    return [dict(way=way + kind, run=way, seed=seed, lr=lr, seconds=seconds,
+    return [dict(way=way + kind, run=way, seed=seed, share=share, lr=lr, seconds=seconds,
                  **scores(args.data, p, y)) for kind, (p, y) in found.items()]
 
 
-def rates(way, seed, rows):
-    "All from the first seed; then the one that was best, if there are pictures that choose."
+def rates(way, seed, rows, elsewhere):
+    """All from the first seed; then the one that was best, if there are pictures that choose.
+    Or the one that was best elsewhere."""
     if way in WITHOUT_LR: return [None]
-    tried = [row for row in rows
-             if row['run'] == way and row['seed'] == 0 and 'deciding' in row]
-    return [max(tried, key=lambda row: row['deciding'])['lr']] if seed and tried else LRS
+    tried = [row for row in elsewhere or rows
+             if (row['run'], row['seed'], row['share']) == (way, 0, 1) and 'deciding' in row]
+    if not tried or not (seed or elsewhere):
+        return LRS_OF_RANDOM_LAYER if way == 'all at once' else LRS
+    return [max(tried, key=lambda row: row['deciding'])['lr']]
 
 
 def stored(file, settings):
@@ -148,6 +186,8 @@ def main():
     parser.add_argument('--bs', type=int, default=32)
     parser.add_argument('--epochs', type=int, default=7)
     parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--shares', type=float, nargs='+', default=[1])
+    parser.add_argument('--rates-of', help='another file in results/benchmarks')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--results', help='file in results/benchmarks')
     args = parser.parse_args()
@@ -155,13 +195,14 @@ def main():
     file = RESULTS/(args.results or f'transfer-{name}-{args.size}.json')
     settings = dict(data=name, size=args.size, bs=args.bs, epochs=args.epochs)
     rows = stored(file, settings)
-    for seed in range(args.seeds):
-        for way in args.ways:
-            for lr in rates(way, seed, rows):
-                if (way, seed, lr) in [(r['run'], r['seed'], r['lr']) for r in rows]: continue
-                rows += (new := run(way, seed, lr, args))
-                for row in new: print(row, flush=True)
-                write(file, conditions(args.device, precision(args.device), **settings), rows)
+    elsewhere = json.loads((RESULTS/args.rates_of).read_text())['rows'] if args.rates_of else []
+    for seed, share, way in product(range(args.seeds), args.shares, args.ways):
+        for lr in rates(way, seed, rows, elsewhere):
+            known = [(r['run'], r['seed'], r['share'], r['lr']) for r in rows]
+            if (way, seed, share, lr) in known: continue
+            rows += (new := run(way, seed, share, lr, args))
+            for row in new: print(row, flush=True)
+            write(file, conditions(args.device, precision(args.device), **settings), rows)
 
 
 if __name__ == '__main__': main()

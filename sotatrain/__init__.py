@@ -6,7 +6,7 @@ Modules:
 - `sotatrain.core.antialias`: Windows that become much smaller, without jagged edges.
 - `sotatrain.core.checks`: Checks of values; each raises an error that names the value, the rule, and the way out.
 - `sotatrain.core.content`: What data are, wherever they are: an identity from names and contents of files.
-- `sotatrain.core.convolution`: Faster gradients for convolutions on small feature maps, on a processor.
+- `sotatrain.core.convolution`: Faster convolutions in training, on a processor: on small feature maps, and depthwise ones.
 - `sotatrain.core.docs`: Comments beside parameters, for `help()`: `document(__name__)` ends a module.
 - `sotatrain.core.pictures`: What a picture is: by its file's name, and as the one way from anything to a Pillow image.
 - `sotatrain.core.pretrained`: Weights that somebody else trained: found without a network, checked, and loaded by order.

@@ -14,8 +14,8 @@ learn.validate()
 __all__ = ['pretrained', 'Preprocessing', 'preprocessing', 'pretrained_dls', 'last_layer', 'activations', 'Features', 'features',
            'fit_head', 'descend', 'probe', 'interval', 'each_layer', 'three_groups', 'KeepStatistics',
            'transfer_learner', 'what_trains', 'freeze_groups', 'spread', 'cycle_lengths', 'KeepWeights', 'fit_cycles',
-           'soup', 'ensemble', 'answers', 'most', 'confused', 'per_class', 'grad_cam', 'temper', 'fit_temperature',
-           'conformal_limit', 'conformal_sets']
+           'fit_steps', 'soup', 'ensemble', 'answers', 'most', 'confused', 'per_class', 'grad_cam', 'temper',
+           'fit_temperature', 'conformal_limit', 'conformal_sets']
 
 # %% ../nbs/10_transfer.ipynb #c1000001
 import hashlib
@@ -202,7 +202,7 @@ def _in_order(dl, seed):
     return dl.new(data, shuffle=False, drop_last=False, seed=seed, rows=dl.rows)
 
 def _computed(model, dl, views):
-    model.to(dl.device)
+    model.to(dl.device, memory_format=torch.channels_last)  # faster, and the same numbers
     batches = (batch[0] for _ in range(max(1, views)) for batch in dl)
     return torch.cat([activations(model, x.as_subclass(Tensor)).cpu() for x in batches])
 
@@ -435,13 +435,20 @@ class KeepWeights(Callback):
 def _weights(model): return {name: v.clone() for name, v in model.state_dict().items()}
 
 # %% ../nbs/10_transfer.ipynb #c1000024
-def _rates_at(share, lengths, peaks):
-    "The rates of all groups when a share of all cycles is over."
+def _in_cycles(share, lengths):
+    "What part of its peak a rate has when a share of all cycles is over."
     ends = np.cumsum(lengths)
     epoch = share * ends[-1] + 1e-6  # at a restart, rounding must not leave the last cycle's 0
     i = min(np.searchsorted(ends, epoch), len(ends) - 1)
     over = (epoch - 1e-6 - ends[i] + lengths[i]) / lengths[i]
-    return peaks * (1 + np.cos(np.pi * np.clip(over, 0, 1))) / 2
+    return (1 + np.cos(np.pi * np.clip(over, 0, 1))) / 2
+
+def _fit_scaled(learn, epochs, lr, part, cbs):
+    "Train with peaks `lr`; a step has the part of them that its share of the training says."
+    if learn.opt is None: learn.create_opt()
+    learn.opt.set_hyper('lr', lr)
+    peaks = np.array([hypers['lr'] for hypers in learn.opt.hypers])
+    learn.fit(epochs, cbs=[ParamScheduler({'lr': lambda share: peaks * part(share)}), *L(cbs)])
 
 # %% ../nbs/10_transfer.ipynb #c1000036
 def fit_cycles(
@@ -454,13 +461,29 @@ def fit_cycles(
 ) -> list:                # of the weights at the end of each cycle
     "Train with restarts: in each cycle the rate falls from its peak to 0 along half a cosine."
     lengths = cycle_lengths(cycles, cycle_len, cycle_mult)
-    if learn.opt is None: learn.create_opt()
-    learn.opt.set_hyper('lr', lr)
-    peaks = np.array([hypers['lr'] for hypers in learn.opt.hypers])
-    rate = partial(_rates_at, lengths=lengths, peaks=peaks)
     keep = KeepWeights(np.cumsum(lengths))
-    learn.fit(sum(lengths), cbs=[ParamScheduler({'lr': rate}), keep, *L(cbs)])
+    _fit_scaled(learn, sum(lengths), lr, partial(_in_cycles, lengths=lengths), [keep, *L(cbs)])
     return keep.kept
+
+# %% ../nbs/10_transfer.ipynb #c1000039
+def _in_steps(share, at, times):
+    "What part of the first rate is left when a share of the training is over."
+    return times ** -np.searchsorted(at, share + 1e-6)  # fastai adds shares up, and rounds
+
+def fit_steps(
+    learn: Learner,
+    epochs: int,
+    lr,                       # at first: a rate, or a slice, see `spread`
+    at: tuple = (1/2, 3/4),   # shares of the training, rising, after which the rate falls
+    times: float = 10,        # what it is divided by
+    cbs: list = None,         # more callbacks
+):
+    "Train with a rate that falls in steps. Raises `ValueError` for steps that do not rise."
+    whole('epochs', epochs)
+    positive('times', times)
+    for share in at: positive('at', share, high=1)
+    if [*at] != sorted({*at}): raise ValueError(f"at={at}: give shares that rise")
+    _fit_scaled(learn, epochs, lr, partial(_in_steps, at=at, times=float(times)), cbs)
 
 # %% ../nbs/10_transfer.ipynb #c1000025
 def soup(

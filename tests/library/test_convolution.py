@@ -1,4 +1,4 @@
-"""Gradients of convolutions on small maps, against PyTorch's own."""
+"""Convolutions that train faster on a processor, against PyTorch's own."""
 from copy import deepcopy
 
 import pytest
@@ -10,14 +10,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from sotatrain.core import convolution
-from sotatrain.core.convolution import SmallMaps
+from sotatrain.core.convolution import QuickConv2d
 from sotatrain.learner import make_model
 
 
-def small_maps(layer):
-    "The layer, called inside `SmallMaps`."
+def quickly(layer):
+    "The layer, called inside `QuickConv2d`."
     def call(x):
-        with SmallMaps(): return layer(x)
+        with QuickConv2d(): return layer(x)
     return call
 
 
@@ -56,7 +56,7 @@ def test_gradients_are_those_of_pytorch(
         *channels, kernel, step, padding, bias=bias, padding_mode=rim, dtype=torch.float64)
     x = torch.randn(n, channels[0], *size, dtype=torch.float64)
     if last: layer, x = (what.to(memory_format=torch.channels_last) for what in (layer, x))
-    pairs = zip(gradients(layer, x, small_maps(layer)), gradients(layer, x, layer))
+    pairs = zip(gradients(layer, x, quickly(layer)), gradients(layer, x, layer))
     for ours, reference in pairs:
         assert ours.shape == reference.shape
         torch.testing.assert_close(ours, reference, rtol=1e-10, atol=1e-10)
@@ -67,7 +67,7 @@ def test_a_whole_network_learns_the_same(calls):
     plain = make_model('xresnet18', 10).double()
     quick = deepcopy(plain)
     x, y = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.arange(4)
-    for call in (plain, small_maps(quick)): F.cross_entropy(call(x), y).backward()
+    for call in (plain, quickly(quick)): F.cross_entropy(call(x), y).backward()
     assert len(calls) >= 8
     for a, b in zip(plain.parameters(), quick.parameters()):
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-8, atol=1e-10)
@@ -77,7 +77,7 @@ def test_second_derivatives():
     layer = nn.Conv2d(2, 3, 3, padding=1, dtype=torch.float64)
     x = torch.randn(1, 2, 3, 3, dtype=torch.float64, requires_grad=True)
     def convolve(x, weight):
-        with SmallMaps(): return F.conv2d(x, weight, padding=1)
+        with QuickConv2d(): return F.conv2d(x, weight, padding=1)
     assert torch.autograd.gradgradcheck(convolve, (x, layer.weight))
 
 
@@ -85,10 +85,10 @@ def test_frozen_weights_and_pictures_without_gradient(calls):
     layer = nn.Conv2d(2, 3, 3, padding=1)
     layer.weight.requires_grad_(False)
     x = torch.randn(2, 2, 4, 4, requires_grad=True)
-    small_maps(layer)(x).sum().backward()
+    quickly(layer)(x).sum().backward()
     assert x.grad is not None and layer.weight.grad is None and not calls
     layer.weight.requires_grad_(True)
-    small_maps(layer)(x.detach()).sum().backward()
+    quickly(layer)(x.detach()).sum().backward()
     assert layer.weight.grad is not None and len(calls) == 1
 
 
@@ -100,13 +100,13 @@ def test_frozen_weights_and_pictures_without_gradient(calls):
     nn.ConvTranspose2d(4, 4, 3),
 ])
 def test_other_convolutions_are_left_to_pytorch(layer, calls):
-    small_maps(layer)(torch.randn(1, 4, 4, 4)).sum().backward()
+    quickly(layer)(torch.randn(1, 4, 4, 4)).sum().backward()
     assert not calls
 
 
 def test_large_maps_are_left_to_pytorch(calls):
     layer = nn.Conv2d(2, 2, 3, padding=1)
-    call = small_maps(layer)
+    call = quickly(layer)
     call(torch.randn(1, 2, 5, 5)).sum().backward()
     with torch.autocast('cpu', torch.bfloat16): call(torch.randn(1, 2, 9, 9)).sum().backward()
     assert not calls
@@ -122,14 +122,35 @@ def test_in_bfloat16_gradients_are_rounded_as_pytorchs(size, bias, calls):
     exact = gradients(layer, x, layer)
     def in_bfloat16(call):
         with torch.autocast('cpu', torch.bfloat16): return gradients(layer, x, call)
-    for ours, theirs, right in zip(in_bfloat16(small_maps(layer)), in_bfloat16(layer), exact):
+    for ours, theirs, right in zip(in_bfloat16(quickly(layer)), in_bfloat16(layer), exact):
         assert ours.dtype == theirs.dtype
         for found in (ours, theirs): assert (found - right).norm() < .02 * right.norm()
     assert calls
 
 
+@pytest.mark.parametrize('kernel, n_out', [(3, 4), (5, 4), (3, 8)])
+def test_depthwise_ones_are_computed_in_float32(kernel, n_out):
+    layer, x = nn.Conv2d(4, n_out, kernel, groups=4), torch.randn(3, 4, 9, 9)
+    exact = gradients(layer, x, layer)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = gradients(layer, x, quickly(layer))
+        assert quickly(layer)(x.bfloat16()).dtype == torch.float32
+    for ours, right in zip(found, exact): torch.testing.assert_close(ours, right)
+
+
+@pytest.mark.parametrize('groups, dtype, trains', [
+    (2, torch.bfloat16, True),   # groups of several channels
+    (4, torch.float16, True),    # another dtype
+    (4, torch.bfloat16, False),  # nothing is trained
+])
+def test_autocast_rules_elsewhere(groups, dtype, trains):
+    layer = quickly(nn.Conv2d(4, 4, 3, groups=groups))
+    with torch.autocast('cpu', dtype), torch.set_grad_enabled(trains):
+        assert layer(torch.randn(1, 4, 9, 9)).dtype == dtype
+
+
 def test_autocast_leaves_doubles_alone(calls):
-    layer = small_maps(nn.Conv2d(2, 2, 3, dtype=torch.float64))
+    layer = quickly(nn.Conv2d(2, 2, 3, dtype=torch.float64))
     with torch.autocast('cpu', torch.bfloat16):
         assert layer(torch.randn(1, 2, 4, 4, dtype=torch.float64)).dtype == torch.float64
     assert not calls
@@ -139,14 +160,14 @@ def test_autocast_leaves_doubles_alone(calls):
 def test_pictures_that_do_not_fit_are_still_pytorchs_error(shape):
     layer, x = nn.Conv2d(2, 2, 3), torch.randn(shape)
     messages = []
-    for call in (layer, small_maps(layer)):
+    for call in (layer, quickly(layer)):
         with pytest.raises(RuntimeError) as caught: call(x)
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
 
 
 def test_fastai_tensors_and_single_pictures(calls):
-    call = small_maps(nn.Conv2d(2, 2, 3, padding=1))
+    call = quickly(nn.Conv2d(2, 2, 3, padding=1))
     out = call(TensorImage(torch.randn(1, 2, 4, 4)))
     out.sum().backward()
     assert isinstance(out, TensorImage) and calls
@@ -155,7 +176,7 @@ def test_fastai_tensors_and_single_pictures(calls):
 
 def test_strides_and_paddings_may_be_single_numbers(calls):
     x, weight = torch.randn(1, 2, 4, 4), torch.randn(3, 2, 3, 3, requires_grad=True)
-    with SmallMaps(): out = F.conv2d(x, weight, stride=2, padding=1)
+    with QuickConv2d(): out = F.conv2d(x, weight, stride=2, padding=1)
     out.sum().backward()
     assert calls and torch.allclose(out, F.conv2d(x, weight, stride=2, padding=1))
 
@@ -167,6 +188,6 @@ def test_gradients_of_each_picture_by_torch_func(calls):
     def loss(weights, x): return torch.func.functional_call(layer, weights, x).pow(2).sum()
     def each(): return torch.func.vmap(torch.func.grad(loss), (None, 0))(weights, pictures)
     expected = each()
-    with SmallMaps(): found = each()
+    with QuickConv2d(): found = each()
     assert calls
     for name in expected: torch.testing.assert_close(found[name], expected[name])

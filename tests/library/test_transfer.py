@@ -332,6 +332,21 @@ def test_rates_are_those_of_fastais_own_restarts(dls):
     assert ours.recorder.lrs == approx(theirs.recorder.lrs, abs=1e-9)
 
 
+@pytest.mark.parametrize('at, times', [((.5, .75), 10), ((.25,), 3), ((), 10)])
+def test_rates_fall_in_steps(learn, at, times):
+    fit_steps(learn, 4, spread(learn, 1e-2), at, times)
+    shares = np.arange(n := 4 * len(learn.dls.train)) / n
+    rates = [1e-2 / times ** sum(share >= limit - 1e-9 for limit in at) for share in shares]
+    assert learn.recorder.lrs == approx(rates, rel=1e-9)
+    first = [hypers['lr'] for hypers in learn.opt.hypers]
+    assert first[-1] / first[-2] == approx(10)
+
+
+@pytest.mark.parametrize('at', [(.75, .5), (.5, .5), (0., .5), (1.5,)])
+def test_steps_that_are_not_possible(learn, at):
+    with pytest.raises(ValueError, match='at='): fit_steps(learn, 1, 1e-3, at)
+
+
 def test_a_soup_is_the_mean_of_the_weights():
     a, b = dict(w=torch.tensor([1., 2.]), n=torch.tensor(3)), dict(
         w=torch.tensor([3., 6.]), n=torch.tensor(5))

@@ -1,0 +1,112 @@
+"""Which random views suit which subject, and what small pictures cost a trained network:
+`python -m bench.views --flowers DIR --planet DIR`.
+
+Clothes that come with the library are seen from the side, mostly upright; flowers from all
+sides; satellite tiles from above. A last layer is trained on the features of four random views
+of each picture, or of the picture as it is (chapter 10); the test pictures are as they are.
+Then on features at several sizes. Writes results/benchmarks/views.json."""
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from bench.common import conditions, write
+from bench.transfer import described
+from sotatrain.core.split import random_split
+from sotatrain.data import dataset
+from sotatrain.presize import Augment
+from sotatrain.tables import choose_thresholds, f_beta, fit_labels
+from sotatrain.transfer import Features, features, fit_head, pretrained, pretrained_dls
+
+CROPS = dict(min_scale=.5, flip=0., max_angle=0., light=0.)
+WAYS = {
+    'as it is': None,
+    'crops': CROPS,
+    'mirrored': CROPS | dict(flip=.5),
+    'turned by up to 10°': CROPS | dict(flip=.5, max_angle=10.),
+    'turned by any angle': CROPS | dict(flip=.5, max_angle=180.),
+    'with other light': CROPS | dict(flip=.5, light=.3)}
+VIEWS, SIZES = 4, (64, 96, 128, 160, 192, 224)
+L2 = {'clothes': .1, 'flowers': .01, 'satellite tiles': .01}
+
+
+# --- subjects: how `get_dls` takes them
+
+def planet(folder, seed=0):
+    table = pd.read_csv(Path(folder)/'labels.csv', dtype=str, keep_default_na=False)
+    there = {file.stem: file for file in Path(folder).rglob('*.jpg')}
+    return dict(files=[there[name] for name in table.image_name],
+                labels=[[*dict.fromkeys(tags.split())] for tags in table.tags],
+                splits=random_split(len(table), .5, seed))
+
+
+def subjects(args):
+    found = {'clothes': dict(path=dataset('clothing'))}
+    if args.flowers: found['flowers'] = described(args.flowers)
+    if args.planet: found['satellite tiles'] = planet(args.planet)
+    return found
+
+
+# --- scores
+
+def accuracy(train, valid, n_out, l2):
+    head = fit_head(*train, n_out, l2)
+    return (head(valid.x).argmax(1) == valid.y).float().mean().item()
+
+
+def f2(train, valid, n_out, l2):
+    "Thresholds are chosen on one half of the held-back pictures, and used on the other."
+    p = fit_labels(*train, l2).requires_grad_(False)(valid.x).sigmoid()
+    half = len(p) // 2
+    limits = choose_thresholds(p[:half], valid.y[:half])
+    return f_beta(p[half:] >= limits, valid.y[half:]).mean().item()
+
+
+def score(subject, *parts):
+    return (f2 if subject == 'satellite tiles' else accuracy)(*parts, L2[subject])
+
+
+# --- what is measured
+
+def by_way(subject, given, size, seeds):
+    model = pretrained(2)
+    for way, augment in WAYS.items():
+        tfms = Augment(**augment or {})
+        dls = pretrained_dls(model, 64, size=size, seed=0, device='cpu', tfms=tfms, **given)
+        valid = features(model, dls.valid)
+        for seed in range(seeds if augment else 1):
+            train = features(model, dls.train, views=VIEWS if augment else 0, seed=seed)
+            yield dict(what='views', subject=subject, way=way, seed=seed,
+                       score=score(subject, train, valid, dls.c))
+
+
+def by_size(subject, given):
+    "Trained and tested at each size; and trained there, tested at the largest."
+    model, parts = pretrained(2), {}
+    for size in SIZES:
+        dls = pretrained_dls(model, 64, size=size, seed=0, device='cpu', **given)
+        parts[size] = features(model, dls.train), features(model, dls.valid)
+    for size, (train, valid) in parts.items():
+        large = Features(*parts[SIZES[-1]][1])
+        yield dict(what='size', subject=subject, size=size,
+                   score=score(subject, train, valid, dls.c),
+                   at_the_largest=score(subject, train, large, dls.c))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--flowers')
+    parser.add_argument('--planet')
+    parser.add_argument('--size', type=int, default=128)
+    parser.add_argument('--seeds', type=int, default=3)
+    args = parser.parse_args()
+    rows = []
+    for subject, given in subjects(args).items():
+        found = [*by_way(subject, given, args.size, args.seeds)]
+        if subject != 'clothes': found += by_size(subject, given)  # those have 128 px
+        for row in found: print(row, flush=True)
+        rows += found
+    write('views', conditions(size=args.size, views=VIEWS, l2=L2), rows)
+
+
+if __name__ == '__main__': main()
