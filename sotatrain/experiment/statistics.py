@@ -15,7 +15,9 @@ class Difference(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        "`helps` or `hurts` if the interval is on one side of 0, else `no difference shown`."
+        """`helps` or `hurts` if the interval is on one side of 0, else `no difference shown`;
+        so with fewer than three pairs, whose differences may agree by chance."""
+        if self.n < 3: return 'no difference shown'
         if self.low > 0: return 'helps'
         if self.high < 0: return 'hurts'
         return 'no difference shown'
