@@ -23,9 +23,9 @@ export MALLOC_TRIM_THRESHOLD_ := 17179869184
 .PHONY: course test tests-library tests-notebooks tests-book lab times outputs numbers bench book rehearsal lock clean
 .DELETE_ON_ERROR:
 
-course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02" LANGUAGE=zh
+course: .venv/ready  ## run the book: PROFILE=cpu DATA=folder CHAPTERS="01 02" LANGUAGE=zh JOBS=1
 	@$(BIN)/python -m tools.course --profile "$(PROFILE)" --data "$(DATA)" \
-	  --chapters "$(CHAPTERS)" --language "$(BOOK_LANGUAGE)"
+	  --chapters "$(CHAPTERS)" --language "$(BOOK_LANGUAGE)" --jobs "$(JOBS)"
 
 test: .venv/ready  ## style, then all at once: the tests; every notebook at the smoke profile
 	$(BIN)/ruff check -q

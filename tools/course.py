@@ -1,9 +1,10 @@
 """Run the book: `python -m tools.course` (`make course`) and, with --store, `make outputs`.
 
 Each chapter is executed with papermill in a kernel of its own; what it printed and drew goes to
-_course/, as a notebook and as a page. --store writes the outputs back into nbs/ instead, so
-that a reader on GitHub sees them. --times records how long each chapter took, for the cards of
-the chapters."""
+_course/, as a notebook and as a page. Two at a time share the cores, as much of a chapter keeps
+only one of them busy; where outputs or times are stored, each has the machine to itself.
+--store writes the outputs back into nbs/ instead, so that a reader on GitHub sees them. --times
+records how long each chapter took, for the cards of the chapters."""
 import argparse
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import nbformat
@@ -29,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
 OUT = ROOT/'_course'
 TIMES = RESULTS/'course.json'
+ON_GPU = 'gpu', 'long'  # profiles
 # Without it, kernels warn that others may listen.
 KERNELS = Config(KernelManager=dict(transport_encryption='required'))
 
@@ -50,7 +53,8 @@ def main(argv=None):
     except (ValueError, TypeError) as e: sys.exit(str(e))
     where = f' on {data}' if data else ''
     print(f'Running {len(notebooks)} chapters at the {profile!r} profile{where}', flush=True)
-    results = run_all(notebooks, OUT, dict(profile=profile, data=data))
+    jobs = 1 if args.store or args.times else args.jobs or jobs_for(profile)
+    results = run_all(notebooks, OUT, dict(profile=profile, data=data), jobs)
     if args.store: store(results)
     else: print(f'\nRead it: {pages.write(NBS, OUT, language).relative_to(ROOT)}')
     if args.times: record(results, profile, TIMES)
@@ -66,6 +70,8 @@ def _arguments(argv):
     option('--data', help='a data set name, or a folder with train/ and val/')
     option('--chapters', help='which ones, such as "01 02" (default: all)')
     option('--language', help='en or zh: what the pages open in (default: en)')
+    option('--jobs', type=lambda text: int(text or 0),
+           help='chapters at a time (default: 2, on a GPU 1)')
     option('--store', action='store_true', help='store the outputs in nbs/, not in _course/')
     option('--times', action='store_true', help='record how long each chapter took')
     args = parser.parse_args(argv)
@@ -92,29 +98,44 @@ def locate(data):
     return str(folder.resolve()) if data and folder.is_dir() else data
 
 
-def run_all(notebooks, out, parameters):
+def jobs_for(profile):
+    "How many chapters run at a time: one on a GPU, or on one core."
+    return min(1 if profile in ON_GPU else 2, os.cpu_count() or 1)
+
+
+def run_all(notebooks, out, parameters, jobs=1):
     "Execute `notebooks`; a failure does not stop the others, Ctrl-C keeps what is finished."
     out.mkdir(exist_ok=True)
-    results = []
+    if jobs > 1: os.environ.setdefault('OMP_NUM_THREADS', str(max(1, os.cpu_count() // jobs)))
+    waiting, running, results = [*notebooks], [], {}
+
+    def next_ones():
+        "Until there is none; a thread waits for a kernel, which does the work."
+        while waiting:
+            nb = waiting.pop(0)
+            running.append(nb.stem)
+            print(f'{nb.stem} …', flush=True)
+            found = results[nb.stem] = run(nb, out/nb.name, parameters)
+            if found.error: print(f'{nb.stem}: {found.error}', file=sys.stderr, flush=True)
+            else: print(f'[{len(results)}/{len(notebooks)}] {line(found)}', flush=True)
+
+    threads = [Thread(target=next_ones, daemon=True) for _ in range(max(1, jobs))]
     try:
-        for i, nb in enumerate(notebooks, 1):
-            label = f'[{i}/{len(notebooks)}] {nb.stem}'
-            results.append(run(nb, out/nb.name, parameters, label))
-            if error := results[-1].error:
-                print(f'{nb.stem}: {error}', file=sys.stderr, flush=True)
-    except KeyboardInterrupt:
-        results.append(Result(nb.stem, 0, 'interrupted'))
-    return results
+        for thread in threads: thread.start()
+        while any(thread.is_alive() for thread in threads): time.sleep(.1)  # Ctrl-C comes here
+    except KeyboardInterrupt:  # kernels end with this process
+        waiting.clear()
+        for stem in running: results.setdefault(stem, Result(stem, 0, 'interrupted'))
+    return [results[nb.stem] for nb in notebooks if nb.stem in results]
 
 
-def run(source, target, parameters, label=''):
+def run(source, target, parameters):
     "Execute one notebook with papermill, in a kernel that starts in the notebook's own folder."
     start = time.time()
-    bar = dict(desc=label, ascii=True, leave=True)
     given = parameters if takes_parameters(source) else {}
     try:
         papermill.execute_notebook(
-            str(source), str(target), given, cwd=str(source.parent), progress_bar=bar,
+            str(source), str(target), given, cwd=str(source.parent), progress_bar=False,
             kernel_name='python3', config=KERNELS)
         error = ''
     except PapermillExecutionError as e:
@@ -134,12 +155,15 @@ def cell_number(error, source):
     return error.cell_index
 
 
+def line(r, width=0):
+    verdict = r.error.splitlines()[0] if r.error else 'ok'
+    return f'{r.chapter:<{width}}  {r.seconds:7.1f}  {verdict}'
+
+
 def table(results):
     width = max([len(r.chapter) for r in results] + [7])
-    def row(r):
-        verdict = r.error.splitlines()[0] if r.error else 'ok'
-        return f'{r.chapter:<{width}}  {r.seconds:7.1f}  {verdict}'
-    return '\n'.join(['', f"{'chapter':<{width}}  seconds  result", *map(row, results)])
+    rows = [line(r, width) for r in results]
+    return '\n'.join(['', f"{'chapter':<{width}}  seconds  result", *rows])
 
 
 def record(results, profile, file):
