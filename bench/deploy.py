@@ -8,13 +8,12 @@ import statistics
 import tempfile
 from itertools import chain, cycle, islice
 from pathlib import Path
-from time import perf_counter
 
 import psutil
 import torch
 
 from bench.common import conditions, write
-from bench.steps import ready_batches
+from bench.steps import ready_batches, timed
 from sotatrain.core.resume import state_of
 from sotatrain.core.threads import in_threads
 from sotatrain.data import dataset, image_files
@@ -27,12 +26,6 @@ from sotatrain.presize import load_square
 
 SIZE, SIDE, BS = 128, 160, 64
 NETWORKS = 'plain_net', 'xresnet18', 'xresnet50'
-
-
-def timed(function):
-    start = perf_counter()
-    function()
-    return perf_counter() - start
 
 
 # --- predicting
@@ -58,7 +51,7 @@ def predicting(arch, files, rounds):
 
     def decode(): in_threads(lambda file: load_square(file, SIDE)[1], files)
     for _ in range(rounds):
-        seconds = [timed(part) for part in (decode, forward, predict)]
+        seconds = [timed(part)[0] for part in (decode, forward, predict)]
         yield dict(what='predict', arch=arch, pictures=len(files), decode=seconds[0],
                    forward=seconds[1], predict=seconds[2], peak_mb=round(peak / 1e6),
                    ratio=seconds[2] / (seconds[0] + seconds[1]))
@@ -73,7 +66,7 @@ def checkpoints(arch, repeats=7):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder)/'last.pt'
         def save(): write_checkpoint(file, {}, None, state_of(learn))
-        seconds = statistics.median(timed(save) for _ in range(repeats))
+        seconds = statistics.median(timed(save)[0] for _ in range(repeats))
         megabytes = file.stat().st_size / 1e6
     return dict(what='checkpoint', arch=arch, seconds=seconds, megabytes=round(megabytes, 1),
                 share_of_a_minute=seconds / 60)

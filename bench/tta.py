@@ -18,7 +18,7 @@ from fastai.vision.all import CrossEntropyLossFlat, Learner, accuracy
 
 from bench.common import RESULTS, conditions, write
 from bench.steps import precision, timed
-from sotatrain.core.cache import cache_folder
+from sotatrain.core.cache import cache_folder, new_file
 from sotatrain.data import datablock_dls, dataset, image_files
 from sotatrain.experiment import Recipe, learner_of, paired_difference, trained_learner
 from sotatrain.learner import make_model
@@ -40,8 +40,7 @@ def our_learner(seed, data, device):
         return learn
     learn = trained_learner(RECIPE, seed, data, device)
     file.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(learn.model.state_dict(), draft := file.with_suffix('.draft'))
-    draft.replace(file)
+    with new_file(file) as draft: torch.save(learn.model.state_dict(), draft)
     return learn
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sotatrain.experiment import Recipe, sota
 
-from .mixup import BOTH, MIXUP, SMOOTHING, naming
+from .mixup import WAYS, naming
+from .resizing import in_stages
 from .tta import ways_to_predict
 
 # The slim network of chapter 9, with chapter 3's rate and schedule, at 32 px: 16 million
@@ -24,13 +25,11 @@ def _with(way):
     return way | {'cbs': FIRST.cbs | way.get('cbs', {})}
 
 
-MANY = {
-    'plain': {}, 'Mixup': MIXUP, 'smoothing': SMOOTHING, 'Mixup and smoothing': BOTH,
-    'Mixup .2': dict(cbs={'MixUp': {'alpha': .2}}),
-    'Mixup, not at the end': dict(cbs={'MixUp': {'until': .8}}),
-    'CutMix': dict(cbs={'CutMix': {}})}
-MANY = {name: _with(way) for name, way in MANY.items()}
-FOUR = {name: MANY[name] for name in ('plain', 'Mixup', 'smoothing', 'Mixup and smoothing')}
+FOUR = {name: _with(way) for name, way in WAYS.items()}
+MANY = FOUR | {
+    'Mixup .2': _with(dict(cbs={'MixUp': {'alpha': .2}})),
+    'Mixup, not at the end': _with(dict(cbs={'MixUp': {'until': .8}})),
+    'CutMix': _with(dict(cbs={'CutMix': {}}))}
 
 
 def at_all_lengths():
@@ -51,15 +50,13 @@ def at_equal_cost():
     fixed = replace(FIRST, size=64, presize=80, cbs={'ValidateEvery': {'n': 100}})
     def grow(begin, end): return fixed.cbs | {
         'ProgressiveResize': {'small': 32, 'begin': begin, 'end': end}}
-    stages = [dict(size=size, epochs=epochs, bs=64, lr=lr)
-              for size, epochs, lr in ((32, 16, 6e-3), (64, 4, 3e-3))]
-    none = dict.fromkeys(('size', 'epochs', 'bs', 'lr'))
     return [
         replace(fixed, name='64 px', epochs=8),
         replace(fixed, name='48 px', size=48, epochs=14),
         replace(fixed, name='growing early', epochs=12, cbs=grow(0., .75)),
         replace(fixed, name='growing late', epochs=12, cbs=grow(.2, .9)),
-        replace(fixed, name='stages', **none, stages=stages),
+        replace(in_stages(fixed, dict(size=32, epochs=16), dict(epochs=4, lr=3e-3)),
+                name='stages'),
         replace(fixed, name='64 px, DataBlock', epochs=8, loader='datablock', augment={})]
 
 

@@ -9,16 +9,17 @@ with one thread (`OMP_NUM_THREADS=1`), and start NVIDIA's MPS before (`nvidia-cu
 -d`), which lets them compute at the same time and not in turns."""
 import argparse
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from sotatrain.core.cache import cache_folder, only_one
-from sotatrain.experiment import Workers, compare, load_runs, store
+from sotatrain.experiment import Workers, load_runs
 from sotatrain.experiment.spread import spread
 from sotatrain.experiment.training import sharing
 
 from . import EXPERIMENTS, claims
+from .measure import measure
 
 RESULTS = Path(__file__).resolve().parent.parent/'results'/'unfinished'
 
@@ -59,7 +60,7 @@ def arguments():
                                      description=__doc__.splitlines()[0])
     parser.add_argument('names', nargs='*', default=[*claims.EXPERIMENTS],
                         help=f"experiments; {', '.join(claims.EXPERIMENTS)} if not given")
-    parser.add_argument('--seeds', type=int, nargs='+', default=range(5),
+    parser.add_argument('--seeds', type=int, nargs='+',
                         help='those of the plan, if not given')
     parser.add_argument('--data', help="a folder with train/ and val/, instead of Imagenette")
     parser.add_argument('--results', type=Path, default=RESULTS, help='folder')
@@ -74,13 +75,14 @@ def arguments():
 
 
 def missing(names, seeds, results):
-    "What is to be trained, in the order of the seeds."
-    for seed in seeds:
+    "What is to be trained, in the order of the seeds; of the plan, if none are given."
+    for seed in seeds or range(5):
         for name in names:
             done = [run.recipe for run in load_runs(name, results) if run.seed == seed]
             for group in sharing(EXPERIMENTS[name]):
                 lacking = [recipe for recipe in group if not is_in(recipe, done)]
-                if lacking and seed < claims.seeds_of(group[0]): yield Job(name, lacking, seed)
+                planned = seeds or seed < claims.seeds_of(group[0])
+                if lacking and planned: yield Job(name, lacking, seed)
 
 
 def is_in(recipe, done):
@@ -89,13 +91,9 @@ def is_in(recipe, done):
 
 
 def carry_out(job, data, results, out):
-    "In a worker: trains, stores what came out, with its places, and returns an accuracy."
-    found = compare(job.recipes, [job.seed], job.experiment, data, folder=results,
+    "In a worker: trains, stores what came out, and returns an accuracy."
+    found = measure(job.experiment, job.recipes, [job.seed], data, results,
                     progress=False, out=out/job.experiment)
-    places = [recipe.name for recipe in EXPERIMENTS[job.experiment]]
-    for run in found.runs:
-        placed = replace(run, position=places.index(run.recipe.name))
-        store.write(placed, store.file_of(run.recipe, run.seed, job.experiment, results))
     return found.runs[0].error or f'{found.runs[0].accuracy:.1%}'
 
 

@@ -27,7 +27,8 @@ from .core.checks import nearest
 from .core.language import chosen, say
 from .core.patience import TimeIsUp, with_patience
 from .core.progress import answered, remember
-from .core.quiz import in_notebook, show
+from .core.quiz import show
+from .core.threads import in_notebook
 from .core.wording import listed, short, shown
 from .questions import FOLDER, read, title
 

@@ -74,7 +74,7 @@ def load(
     values = _section(profile) | from_environment | _given(**overrides)
     _check_names(values, 'load()')
     settings = Settings(profile=profile, **values)
-    if _in_notebook(): explain_out_of_memory(_what_to_lower(settings))
+    if _may_be_notebook(): explain_out_of_memory(_what_to_lower(settings))
     return settings
 
 
@@ -100,7 +100,7 @@ def _given(**values):
     return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in given.items()}
 
 
-def _in_notebook():
+def _may_be_notebook():
     "Whether a notebook may be running, with PyTorch; importing neither to find out."
     return 'torch' in sys.modules and 'IPython' in sys.modules
 

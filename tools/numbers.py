@@ -197,7 +197,7 @@ def of_benchmark(source, query, form):
         reference, values = ([100*number for number in part] for part in parts)
         return PAIR[form or 'points'](reference, values)
     values = parts[0]
-    if len(parts) == 2: values = [a / b for a, b in zip(*parts)]
+    if len(parts) == 2: values = [a / b for a, b in zip(*parts, strict=True)]
     reducer, _, spec = form.rpartition(' ')
     if reducer == 'each': return ', '.join(formatted(number, spec) for number in values)
     return formatted(REDUCERS[reducer or 'median'](values), spec)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sotatrain.experiment import experiments, load_runs
+from sotatrain.experiment.comparison import by_recipe
 
 LIMIT = 3  # standard deviations
 
@@ -57,20 +58,19 @@ def compare(stored, fresh):
     return checks
 
 
-def by_recipe(runs):
-    groups = {}
-    for run in runs: groups.setdefault(run.recipe.name, []).append(run)
-    return groups
-
-
 def check(experiment, recipe, before, now):
     stored, fresh = ([run.accuracy for run in runs if not run.failed] for runs in (before, now))
     mean = statistics.fmean(stored) if stored else math.nan
-    by_chance = math.sqrt(mean*(1 - mean) / before[0].data['val']) if stored else math.nan
+    by_chance = math.sqrt(mean*(1 - mean) / scored(before[0])) if stored else math.nan
     spread = statistics.stdev(stored) if len(stored) > 1 else 0
     new_mean = statistics.fmean(fresh) if fresh else math.nan
     problem = next((run.error for run in now if run.failed), '')
     return Check(experiment, recipe, mean, new_mean, max(by_chance, spread), problem)
+
+
+def scored(run):
+    "How many pictures an accuracy is of, about."
+    return run.data['val'] / (1 if run.recipe.report == 'all' else 2)
 
 
 def table(checks):

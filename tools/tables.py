@@ -249,12 +249,6 @@ def thresholds(nbs):
     return by_way('thresholds', f2='F2', accuracy_multi='right answers, tag by tag')
 
 
-def with_best_rate(rows):
-    "Of runs with several rates, those with the rate that later seeds have: it was the best."
-    later = {row['run']: row['lr'] for row in rows if row['seed']}
-    return [row for row in rows if row['lr'] == later[row['run']]]
-
-
 def mean_and_sd(values):
     "Of shares, in per cent; a dash if there are none."
     if not values: return '—'
@@ -262,41 +256,7 @@ def mean_and_sd(values):
     return f'{100 * statistics.fmean(values):.1f}{spread}'
 
 
-def grid(rows, line, column, field):
-    "Means and standard deviations: a line for each value of one field, a column for another."
-    lines, columns = (dict.fromkeys(row[key] for row in rows) for key in (line, column))
-    def cell(*at):
-        return mean_and_sd([row[field] for row in rows if (row[line], row[column]) == at])
-    return columns, [[name, *(cell(name, value) for value in columns)] for name in lines]
-
-
-def transfer(nbs):
-    "Chapter 10: each way to use a trained network, at two sizes, and seconds at the smaller."
-    rows = [row | {'size': size} for size in (128, 224)
-            for row in with_best_rate(measured(f'transfer-flowers102-{size}'))]
-    columns, lines = grid(rows, 'way', 'size', 'accuracy')
-    for line in lines:
-        seconds = [row['seconds'] for row in rows
-                   if (row['way'], row['size']) == (line[0], 128)]
-        line.append(f'{statistics.median(seconds):.0f} s')
-    return markdown(['%', *(f'{size} px' for size in columns), 'seconds at 128 px'], lines)
-
-
-def few(nbs):
-    "Chapter 10: accuracy with fewer photographs of each kind."
-    rows = with_best_rate(measured('transfer-flowers102-few'))
-    columns, lines = grid(rows, 'way', 'share', 'accuracy')
-    return markdown(['%', *(f'{10 * share:.0f} of each' for share in columns)], lines)
-
-
-def views(nbs):
-    "Chapter 10: what random views bring to a last layer, by subject."
-    columns, lines = grid([row for row in measured('views') if row['what'] == 'views'],
-                          'way', 'subject', 'score')
-    return markdown(['%', *columns], lines)
-
-
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
     loaders=loaders, tta=tta, leaderboard=named, split=split, rare=rare,
-    thresholds=thresholds, parts=parts, transfer=transfer, few=few, views=views)
+    thresholds=thresholds, parts=parts)

@@ -91,7 +91,10 @@ class TimeLeft(Callback):
 
     def before_fit(self):
         self.close()
-        self.bar = Bar(self.n_epoch * sum(map(len, self.dls.loaders)))
+        train, *others = map(len, self.dls.loaders)
+        every = self.learn.validate_every.n if hasattr(self.learn, 'validate_every') else 1
+        validations = -(-self.n_epoch // every)
+        self.bar = Bar(self.n_epoch * train + validations * sum(others))
         self.bar.run('', self.n_epoch)
 
     def after_batch(self): self.bar.step()

@@ -227,11 +227,22 @@ def _prefix(name): return f'.{name}-draft-'
 def _held(file):
     "Hold a lock, which goes with this process, however that may end."
     with open(file, 'w') as lock:
-        if fcntl: fcntl.flock(lock, fcntl.LOCK_EX)
+        _locked(lock)
         yield
 
 
 NO_LOCKS = errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP
+
+
+def _locked(lock, share=False, wait=True):
+    "Whether there is a lock now: Windows and some disks that are shared have none."
+    if not fcntl: return False
+    how = (fcntl.LOCK_SH if share else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+    try: fcntl.flock(lock, how)
+    except OSError as error:
+        if error.errno not in NO_LOCKS: raise
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -241,17 +252,15 @@ def only_one(
 ):
     """Inside, this process has `what` for itself; the lock goes with it, however it may end.
 
-    Raises `BlockingIOError` that names the process that has it. Windows has no such lock."""
+    Raises `BlockingIOError` that names the process that has it, where there are locks."""
     with open(file, 'a+', encoding='utf-8') as lock:
-        try:
-            if fcntl: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try: _locked(lock, wait=False)
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                lock.seek(0)
-                raise BlockingIOError(
-                    f"{what} is in use by process {lock.read() or 'unknown'}: wait until that "
-                    "one is over, or choose another one") from None
-            if error.errno not in NO_LOCKS: raise  # some disks that are shared have none
+            if error.errno not in (errno.EAGAIN, errno.EACCES): raise
+            lock.seek(0)
+            raise BlockingIOError(
+                f"{what} is in use by process {lock.read() or 'unknown'}: wait until that "
+                "one is over, or choose another one") from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -299,8 +308,8 @@ def _is_left(draft, age=24*3600):
     """Whether the process that made a draft is gone. Where no lock tells, time does: nothing
     here takes a day to make (`age` is in seconds)."""
     with contextlib.suppress(OSError):  # of an older version, or removed at this very moment
-        if not fcntl or not (draft/'lock').exists():
-            return time.time() - draft.stat().st_mtime > age
-        with open(draft/'lock') as lock: fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return True
+        if (draft/'lock').exists():
+            with open(draft/'lock') as lock:
+                if _locked(lock, share=True, wait=False): return True
+        return time.time() - draft.stat().st_mtime > age
     return False

@@ -57,7 +57,7 @@ def check_pictures(
 def _version(file):
     "What changes when a file does. Raises what `picture_errors` raises."
     with picture_errors(file): stat = os.stat(file)
-    return os.path.abspath(file), stat.st_size, stat.st_mtime_ns
+    return os.path.abspath(file), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def lazy_picture(

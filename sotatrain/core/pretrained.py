@@ -45,7 +45,7 @@ def read_weights(
         f"{file} does not exist: check the name") from None
     except Exception as error: raise ValueError(
         f"{file} holds no weights that can be trusted: it is damaged, or holds objects that "
-        f"could run code ({_first_line(error)}). Get it again, from where you trust it"
+        f"could run code ({reason(error)[:80]}). Get it again, from where you trust it"
         ) from error
     if not isinstance(found, dict) or not all(map(torch.is_tensor, found.values())):
         raise ValueError(f"{file} holds {short(found)}: it must be a dict of tensors, as "
@@ -80,4 +80,3 @@ def load_in_order(
 
 def _counts(name): return _end(name) != COUNTER
 def _end(name): return name.split('.')[-1]
-def _first_line(error): return reason(error).strip().splitlines()[0][:80]

@@ -6,7 +6,7 @@ import re
 from .language import say
 
 __all__ = [
-    'QUIZ_COLOURS', 'QUIZ_STYLE', 'as_html', 'in_notebook', 'show', 'show_clickable',
+    'QUIZ_COLOURS', 'QUIZ_STYLE', 'as_html', 'show', 'show_clickable',
     'show_folded']
 
 # A question is white on dark blue, its feedback white on green or brown, whatever the paper of
@@ -24,14 +24,6 @@ QUIZ_STYLE = f'''<style>
 .Quiz .Feedback code {{ background: none; color: inherit; }}
 .Quiz .MCButton:focus-within {{ outline: 3px solid #f0a030; outline-offset: 1px; }}
 </style>'''
-
-
-def in_notebook() -> bool:
-    "Is there a page that can show HTML?"
-    try:
-        from IPython import get_ipython
-    except ImportError: return False
-    return getattr(get_ipython(), 'kernel', None) is not None
 
 
 def show(

@@ -4,16 +4,17 @@ import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ['ahead_in_threads', 'behind_bar', 'in_threads', 'shows_bars']
+__all__ = ['ahead_in_threads', 'behind_bar', 'in_notebook', 'in_threads', 'shows_bars']
 
 
 def shows_bars() -> bool:
     "Whether someone looks: a bar is noise in a file, and in a pipe."
     if sys.stdout is not None and sys.stdout.isatty(): return True
-    return _in_notebook() or 'PYCHARM_HOSTED' in os.environ
+    return in_notebook() or 'PYCHARM_HOSTED' in os.environ
 
 
-def _in_notebook():
+def in_notebook() -> bool:
+    "Is there a page that can show HTML?"
     if 'IPython' not in sys.modules: return False
     shell = sys.modules['IPython'].get_ipython()
     return shell is not None and hasattr(shell, 'kernel')

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from ..core.checks import (
+    between,
     check_fields,
     known,
-    number,
     one_of,
     optional,
     positive,
@@ -50,13 +50,10 @@ def statistics(field, value):
     "`mean` and `std`, three numbers each."
     if not isinstance(value, Mapping) or {*value} != {'mean', 'std'}: raise ValueError(
         f"{field}={value!r}: it must be null, or have mean and std")
-    for name, rule in ('mean', finite), ('std', partial(positive, high=1e6)):
+    for name, rule in ('mean', between(-1e6, 1e6)), ('std', partial(positive, high=1e6)):
         if not isinstance(value[name], list) or len(value[name]) != 3: raise ValueError(
             f"{field}, {name}={value[name]!r}: it must be a list of three numbers")
         for each in value[name]: rule(f'{field}, {name}', each)
-
-
-def finite(name, value): number(name, abs(value) if isinstance(value, float) else value)
 
 
 def mapping(field, value):

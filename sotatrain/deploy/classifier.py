@@ -11,6 +11,8 @@ from .views import Views
 
 __all__ = ['Classifier', 'Prepare']
 
+NEAR = 1e-5  # what rounding may change of a probability
+
 
 class Prepare(nn.Module):
     "From stored squares to what a network sees, as `get_dls` prepares validation pictures."

@@ -35,14 +35,13 @@ from .about import (
     safe_network,
 )
 from .card import card
-from .classifier import Classifier
+from .classifier import NEAR, Classifier
 from .evaluation import Evaluation
 from .samples import sample_pictures
 from .stream import predictions
 
 __all__ = ['check_model_folder', 'load_model', 'save_model', 'saver']
 
-NEAR = 1e-5  # what rounding may change of a probability
 TTA = dict(views='flip', n=1, beta=.5)  # of a model whose recipe has none
 LICENSES = dict(doodlenette='apache-2.0')  # of models whose data let us say so
 

@@ -13,17 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..core.cache import new_file
-from ..core.checks import choice
+from ..core.cache import check_writable, new_file
+from ..core.checks import as_path, choice
 from ..core.docs import document
 from ..core.wording import reason
 from ..presize import load_square
-from .classifier import Classifier
+from .classifier import NEAR, Classifier
 from .samples import sample_pictures
 
 __all__ = ['FORMS', 'export_model']
 
-NEAR = 1e-5  # what rounding may change of a probability
 INPUTS, OUTPUT = ('squares', 'aspects'), 'probabilities'
 
 
@@ -35,15 +34,16 @@ def export_model(
     """Write a model as a graph, for any number of pictures at once. `file` appears when its
     probabilities are the model's to 1e-5, for pictures of every mode.
 
-    Raises `ModuleNotFoundError` that says what to install for 'onnx', and `ValueError` for a
-    network that no graph can be made of."""
+    Raises `ModuleNotFoundError` that says what to install for 'onnx', `OSError` where nothing
+    can be written, and `ValueError` for a network that no graph can be made of."""
     choice('form', form, FORMS)
     write, read = FORMS[form]
     squares = sample_squares(model.prepare.side)
-    file, model = Path(file), deepcopy(model).cpu()
+    check_writable(file := as_path('file', file))
+    model = deepcopy(model).cpu()
     with new_file(file) as draft, _quiet():
         try: write(model, squares, draft)
-        except ImportError: raise
+        except (ImportError, OSError): raise
         except Exception as error: raise ValueError(
             f"{form} cannot make a graph of {model.about.name} ({reason(error)}): its network "
             "does what a graph cannot follow") from error

@@ -1,23 +1,22 @@
 """The leaderboard: the recipes that have a name, and what each reached."""
 import statistics
 
+from .comparison import by_recipe
 from .named import SOTA
 from .store import load_runs
 
 __all__ = ['EXPERIMENT', 'leaderboard']
 
 EXPERIMENT = 'leaderboard'  # under this name its runs are kept
-HEAD = ('recipe', 'accuracy, %', 'seeds', 'epochs', 'training', 'TFLOP', 'GFLOP/s', 'hardware',
-        'commit')
+HEAD = ('recipe', 'accuracy, %', 'seeds', 'epochs', 'training', 'TFLOP', 'peak, GFLOP/s',
+        'hardware', 'commit')
 
 
 def leaderboard(
     folder=None,  # where experiments are kept; `results_folder()` if not given
 ) -> list:        # a heading, then a line for each recipe: lists of text
     "What was measured of each recipe of `SOTA`, and which were not measured yet."
-    runs = {}
-    for run in load_runs(EXPERIMENT, folder):
-        if not run.failed: runs.setdefault(run.recipe.name, []).append(run)
+    runs = by_recipe([run for run in load_runs(EXPERIMENT, folder) if not run.failed])
     return [list(HEAD), *(_line(name, runs.get(name, [])) for name in SOTA)]
 
 

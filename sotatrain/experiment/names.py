@@ -150,9 +150,13 @@ def register(
 
 def check(field, value):
     "Names and parameters that exist. Raises `ValueError` or `TypeError` that names the field."
-    if field == 'augment': takes(Augment)(field, value), Augment(**value)
+    if field == 'augment':
+        takes(Augment)(field, value)
+        Augment(**value)
     elif field == 'tta':
-        if value is not None: takes(check_tta)(field, value), check_tta(**value)
+        if value is None: return
+        takes(check_tta)(field, value)
+        check_tta(**value)
     else:
         for name, parameters in value.items():
             takes(find(field, name))(f'{field}, {name}', parameters)

@@ -39,7 +39,7 @@ FORMAT = 2  # of a checkpoint; raise it when it changes
 
 
 class Interrupted(KeyboardInterrupt):
-    "A run that was asked to stop, and has left a checkpoint."
+    "A run that was asked to stop. It has left a checkpoint if there was one yet."
 
 
 # --- checkpoints as files
@@ -114,10 +114,11 @@ class Checkpoints(Callback):
 
     def stop(self):
         by, *_ = sum(processes.gathered(self.folder.asked), [])
-        raise Interrupted(
-            f"{by} in epoch {len(self.rows) + 1}: the checkpoint is in {self.folder.path}; "
-            "resume=True (--resume in the shell) goes on with it, and a comparison does so by "
-            "itself")
+        where = (f"the checkpoint is in {self.folder.path}; resume=True (--resume in the "
+                 "shell) goes on with it, and a comparison does so by itself")
+        if not (self.folder.last.exists() or self.folder.best.exists()):
+            where = "there is no checkpoint yet: with these data, an epoch has to end first"
+        raise Interrupted(f"{by} in epoch {len(self.rows) + 1}: {where}")
 
     def save(self):
         self.saved = self.fits, self.epoch

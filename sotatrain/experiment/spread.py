@@ -1,6 +1,7 @@
 """Work spread over processes, devices and machines, by whatever has `submit`; and processes of
 this machine that do so."""
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -80,8 +81,14 @@ def _outcome(future):
     except Exception as error: return _Failed(error, died=True)
 
 
+STUCK = pickle.PicklingError, AttributeError, ImportError  # of what is not known elsewhere
+
+
 def _check_may_be_repeated(name, failure, deaths):
     if not failure.died: raise failure.error
+    if isinstance(failure.error, STUCK): raise TypeError(
+        f"{name}: what it needs cannot travel to a worker ({failure.error}): define it in a "
+        "module that workers can import") from failure.error
     deaths[name] += 1
     # Dask has repeated it already
     if deaths[name] <= REPEATS and type(failure.error).__name__ != 'KilledWorker': return

@@ -387,9 +387,11 @@ def _by_split(files, path):
 
 
 def _steps(recipe, facts):
-    "Batches of a run, those of validation included."
-    def steps(stage): return facts['train'] // stage.bs + math.ceil(facts['val'] / stage.bs)
-    return sum(stage.epochs * steps(stage) for stage in recipe.all_stages)
+    "Batches of a run, those of validation included, which may not follow every epoch."
+    every = recipe.cbs.get('ValidateEvery', {}).get('n', 1)
+    def steps(stage): return (stage.epochs * (facts['train'] // stage.bs)
+                              + -(-stage.epochs // every) * math.ceil(facts['val'] / stage.bs))
+    return sum(map(steps, recipe.all_stages))
 
 
 # Several runs
@@ -432,7 +434,7 @@ def compare(
     _check_distinct([recipe.name for recipe in recipes], seeds)
     if experiment is not None: store.check_experiment(experiment, folder)
     headers = on_error == 'raise'
-    paths = {recipe.data: dataset(data or recipe.data, headers) for recipe in recipes}
+    paths = {name: dataset(data or name, headers) for name in {r.data for r in recipes}}
     facts = processes.from_first(
         lambda: {r.name: data_facts(r, paths[r.data], on_error) for r in recipes})
     store.check_same_validation(facts.values())

@@ -88,6 +88,17 @@ def test_the_limit_is_three_standard_deviations(tmp_path, factor, fallen):
     assert check._replace(fresh=check.stored - factor*check.sd).fallen == fallen
 
 
+def test_an_accuracy_of_half_of_the_pictures_has_a_wider_limit(tmp_path):
+    fresh(tmp_path)
+    whole, = regression.compare(tmp_path, tmp_path)
+    for file in tmp_path.glob('*/*.json'):
+        run = json.loads(file.read_text())
+        run['recipe']['report'] = 'reported'
+        file.write_text(json.dumps(run))
+    half, = regression.compare(tmp_path, tmp_path)
+    assert half.sd == pytest.approx(2**.5 * whole.sd)
+
+
 def test_a_failed_run_is_a_fall(tmp_path, capsys):
     assert verdict(fresh(tmp_path, failed)) == 1
     assert 'the loss is nan' in capsys.readouterr().out

@@ -503,3 +503,21 @@ def test_reserved_room_is_there(tmp_path):
     assert (tmp_path/'a').stat().st_size in (0, 10_000)  # as the system does it
     reserve(tmp_path/'a', 0)
     assert (tmp_path/'a').stat().st_size == 0
+
+
+@pytest.mark.skipif(not cache.fcntl, reason='this system has no such locks anyway')
+@pytest.mark.parametrize('number', cache.NO_LOCKS)
+def test_disks_without_locks(number, tmp_path, monkeypatch):
+    def none(*args): raise OSError(number, 'no locks here')
+    monkeypatch.setattr(cache.fcntl, 'flock', none)
+    with new_folder(tmp_path/'made') as draft:
+        (draft/'file').write_text('1')
+        assert not remove_drafts(tmp_path)  # it may be in use
+    assert (tmp_path/'made'/'file').exists()
+    with cache.only_one(tmp_path/'.lock', 'this'): pass
+    with cache.one_at_a_time(tmp_path/'made'): pass
+    old = tmp_path/'.other-draft-x'
+    old.mkdir()
+    (old/'lock').touch()
+    os.utime(old, (0, 0))
+    assert remove_drafts(tmp_path) == [old]

@@ -438,4 +438,6 @@ def test_a_graph_that_cannot_be_made_leaves_nothing(trained, tmp_path, monkeypat
     monkeypatch.setattr('sotatrain.deploy.forms.find_spec', lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r'sotatrain\[onnx\]'):
         export_model(model, tmp_path/'a.onnx', 'onnx')
+    with pytest.raises(FileNotFoundError, match='no_such'):
+        export_model(model, tmp_path/'no_such'/'a.pt2')
     assert not [*tmp_path.iterdir()]

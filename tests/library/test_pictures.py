@@ -1,5 +1,6 @@
 """What a picture is, and one way from anything to a Pillow image."""
 import io
+import os
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from sotatrain.core.pictures import (
     SUFFIXES,
     check_picture,
+    check_pictures,
     has_picture_name,
     lazy_picture,
     open_picture,
@@ -171,3 +173,13 @@ def test_a_picture_that_pillow_takes_for_an_attack_is_named(tmp_path, monkeypatc
 def test_memory_that_runs_out_is_said_with_the_files_name():
     with pytest.raises(ValueError, match=r'a.jpg .*\(MemoryError\)'), picture_errors('a.jpg'):
         raise MemoryError
+
+
+def test_a_file_in_the_place_of_another_is_checked_again(tmp_path):
+    file, state = tmp_path/'a.png', None
+    Image.new('RGB', (8, 8)).save(file)
+    check_pictures([file])
+    state = file.stat()
+    file.write_bytes(b'0' * state.st_size)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(ValueError, match='a.png'): check_pictures([file])

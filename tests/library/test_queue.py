@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from experiments import claims, queue
+from experiments import claims, measure, queue
 from sotatrain.experiment import Recipe, load_runs
 from tests.library.fakes import SMALL
 
@@ -16,7 +16,8 @@ FIRST, SECOND = Recipe(**SMALL), Recipe(**SMALL | dict(name='second', lr=.01))
 def plan(monkeypatch, own_cache, tmp_path):
     "Two experiments of one epoch each; the second recipe is run from one seed."
     monkeypatch.setattr(queue, 'EXPERIMENTS', {'a': [FIRST, SECOND], 'b': [FIRST]})
-    monkeypatch.setattr(claims, 'EXPERIMENTS', queue.EXPERIMENTS)
+    for module in (claims, measure):
+        monkeypatch.setattr(module, 'EXPERIMENTS', queue.EXPERIMENTS)
     monkeypatch.setattr(claims, 'seeds_of', lambda recipe: 2 if recipe == FIRST else 1)
     monkeypatch.setattr(queue.os, 'nice', lambda more: None)  # it cannot be taken back
     monkeypatch.setattr(queue, 'Workers', lambda n: nullcontext(Here()))
@@ -71,12 +72,12 @@ def test_what_is_missing_can_be_listed(plan, tiny_network, tmp_path, capsys):
 
 
 def test_after_an_interruption_it_goes_on(plan, tiny_network, tmp_path, monkeypatch):
-    compare, calls = queue.compare, []
+    compare, calls = measure.compare, []
     def interrupted(*args, **kwargs):
         calls.append(args)
         if len(calls) == 3: raise KeyboardInterrupt
         return compare(*args, **kwargs)
-    monkeypatch.setattr(queue, 'compare', interrupted)
+    monkeypatch.setattr(measure, 'compare', interrupted)
     with pytest.raises(KeyboardInterrupt): plan()
     assert len(found(tmp_path)) == 2
     plan()
@@ -86,11 +87,11 @@ def test_after_an_interruption_it_goes_on(plan, tiny_network, tmp_path, monkeypa
 def test_a_run_that_fails_is_named_and_the_others_are_kept(
     plan, tiny_network, tmp_path, monkeypatch,
 ):
-    compare = queue.compare
+    compare = measure.compare
     def failing(recipes, *args, **kwargs):
         if recipes[0].name == 'second': raise ValueError('no such thing')
         return compare(recipes, *args, **kwargs)
-    monkeypatch.setattr(queue, 'compare', failing)
+    monkeypatch.setattr(measure, 'compare', failing)
     with pytest.raises(ValueError, match='no such thing'): plan('a')
     assert found(tmp_path) == {('a', 'baseline', 0), ('a', 'baseline', 1)}
 
@@ -113,3 +114,19 @@ def test_the_long_plan_is_large_enough_and_its_recipes_have_names_of_their_own()
     assert len(runs) >= 150 and sum(recipe.epochs == 80 for recipe in runs) >= 40
     for recipes in claims.EXPERIMENTS.values():
         assert len({recipe.name for recipe in recipes}) == len(recipes)
+
+
+def test_seeds_that_are_asked_for_are_run_whatever_the_plan(plan, capsys):
+    plan('a', '--seeds', '7', '--list')
+    assert capsys.readouterr().out.startswith('2 training runs are missing')
+
+
+def test_some_recipes_keep_their_places_and_the_part_of_the_pictures(
+    plan, tiny_network, tiny, tmp_path, monkeypatch,
+):
+    monkeypatch.setitem(measure.PER_CLASS, 'a', 2)
+    measure.measure('a', [SECOND], [0], tiny, tmp_path, progress=False)
+    run, = load_runs('a', tmp_path)
+    assert run.position == 1
+    classes = len([*(tiny/'train').iterdir()])
+    assert run.data['train'] == 2 * classes and run.data['folder'] == f'{tiny.name}-{2*classes}'

@@ -209,6 +209,14 @@ def test_a_loader_with_processes_of_its_own_goes_on_at_the_ends_of_epochs(tmp_pa
     assert differences(all_of(whole), all_of(go(recipe, tmp_path/'run'))) == []
 
 
+def test_an_interruption_says_whether_there_is_a_checkpoint(tmp_path):
+    recipe = Recipe(**ONE | dict(loader='datablock', tta=None))
+    with pytest.raises(Interrupted, match='there is no checkpoint yet'):
+        go(recipe, tmp_path/'run', 2)
+    with pytest.raises(Interrupted, match='the checkpoint is in'):
+        go(recipe, tmp_path/'run', 8)
+
+
 # --- what a checkpoint is made of
 
 class Keeps(Callback):

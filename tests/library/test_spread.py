@@ -240,6 +240,21 @@ def test_workers_know_what_was_registered(recipes, tiny_network, tmp_path, monke
     assert run.sources == own.sources(recipe) != {}
 
 
+@pytest.mark.parametrize('error', [
+    AttributeError("Can't get attribute 'Mine' on <module '__main__'>"),
+    pickle.PicklingError("Can't pickle <function>")])
+def test_what_cannot_travel_is_no_dead_worker(error):
+    class Stuck(Travelling):
+        def submit(self, *args):
+            self.calls.append(args)
+            future = Future()
+            future.set_exception(error)
+            return future
+    with pytest.raises(TypeError, match='a: what it needs cannot travel.*in a module'):
+        [*spread(executor := Stuck(), str, {'a': (1,)})]
+    assert len(executor.calls) == 1
+
+
 def test_a_folder_is_the_same_for_workers_that_are_elsewhere(
     recipes, tiny_network, tiny, monkeypatch,
 ):

@@ -215,6 +215,14 @@ def test_the_bar_counts_every_batch(recipes, tiny_network, capsys, monkeypatch):
     assert 'accuracy' in out
 
 
+def test_the_bar_knows_that_not_every_epoch_is_validated(
+    recipes, tiny_network, capsys, monkeypatch,
+):
+    monkeypatch.setattr(bars, 'shows_bars', lambda: True)
+    train(replace(recipes[0], epochs=3, cbs={'ValidateEvery': {'n': 2}}))
+    assert '100.00% [8/8' in capsys.readouterr().out  # after the second epoch, and the last
+
+
 def test_in_a_log_each_epoch_is_a_line(recipes, tiny_network, capsys):
     train(replace(recipes[0], epochs=2))
     first, second = capsys.readouterr().out.splitlines()

@@ -41,6 +41,7 @@ from tools.pages.chapters import (
     bibliography,
     describe,
     notebooks,
+    number_of,
     page_of,
     parts,
     references,
@@ -147,8 +148,7 @@ def enrich(book, nbs, downloads=''):
     """Links, explained words and captions for the notebooks of a book, {stem: notebook}.
 
     `downloads`: the folder, with a slash, where a reader of the pages finds the notebooks."""
-    def number(stem): return describe(stem, book[stem], True).number
-    stems = {number(stem): stem for stem in book if number(stem)}
+    stems = {number_of(stem): stem for stem in book if number_of(stem)}
     has_library = (nbs.parent/'sotatrain'/'all.py').exists()
     names = api.addresses(api.entries(nbs.parent)) if has_library else {}
     terms, terms_zh = glossaries(nbs)

@@ -22,12 +22,15 @@ class Chapter(NamedTuple):
     idea_chinese: str = ''
 
     @property
-    def number(self):
-        found = re.match(r'0*([A-Z]?\d+)_', self.stem)
-        return found[1] if found else ''
+    def number(self): return number_of(self.stem)
 
     @property
     def href(self): return f'{self.stem}.html'
+
+
+def number_of(stem):
+    found = re.match(r'0*([A-Z]?\d+)_', stem)
+    return found[1] if found else ''
 
 
 def notebooks(nbs):
