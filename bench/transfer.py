@@ -120,7 +120,7 @@ def restarts(dls, epochs, lr, seed, cycles=3):
     learn = learner(dls, seed)
     with quietly(learn): kept = fit_cycles(learn, cycles, spread(learn, lr))
     found = {'last': kept[-1:], 'ensemble': kept, 'soup': [soup(kept)]}
-    return {f', {name}': ensemble(learn, weights) for name, weights in found.items()}
+    return {f' {name}': ensemble(learn, weights) for name, weights in found.items()}
 
 
 def scratch(dls, epochs, lr, seed):
@@ -134,11 +134,11 @@ def scratch(dls, epochs, lr, seed):
 WAYS = {
     'frozen': frozen,
     'all at once': partial(tuned, times=1, head=False),
-    'LP-FT, one rate': partial(tuned, times=1),
-    'LP-FT, discriminative': tuned,
-    'LP-FT, layer decay': partial(tuned, times=4/3, splitter=each_layer),
-    'LP-FT, in steps': steps,
-    'LP-FT, growing': growing,
+    'LP-FT': tuned,
+    'LP-FT one rate': partial(tuned, times=1),
+    'LP-FT layer decay': partial(tuned, times=4/3, splitter=each_layer),
+    'LP-FT in steps': steps,
+    'LP-FT growing': growing,
     'restarts': restarts,
     'from scratch': scratch}
 WITHOUT_LR = 'frozen', 'from scratch'
@@ -161,11 +161,20 @@ def rates(way, seed, rows, elsewhere):
     """All from the first seed; then the one that was best, if there are pictures that choose.
     Or the one that was best elsewhere."""
     if way in WITHOUT_LR: return [None]
-    tried = [row for row in elsewhere or rows
+    found = best_rate(way, elsewhere or rows)
+    if found and (seed or elsewhere): return [found]
+    return LRS_OF_RANDOM_LAYER if way == 'all at once' else LRS
+
+
+def best_rate(way, rows):
+    tried = [row for row in rows
              if (row['run'], row['seed'], row['share']) == (way, 0, 1) and 'deciding' in row]
-    if not tried or not (seed or elsewhere):
-        return LRS_OF_RANDOM_LAYER if way == 'all at once' else LRS
-    return [max(tried, key=lambda row: row['deciding'])['lr']]
+    return max(tried, key=lambda row: row['deciding'])['lr'] if tried else None
+
+
+def mark(rows, elsewhere):
+    "The runs that count: those with the best rate."
+    for row in rows: row['chosen'] = bool(elsewhere) or row['lr'] == best_rate(row['run'], rows)
 
 
 def stored(file, settings):
@@ -201,6 +210,7 @@ def main():
             known = [(r['run'], r['seed'], r['share'], r['lr']) for r in rows]
             if (way, seed, share, lr) in known: continue
             rows += (new := run(way, seed, share, lr, args))
+            mark(rows, elsewhere)
             for row in new: print(row, flush=True)
             write(file, conditions(args.device, precision(args.device), **settings), rows)
 

@@ -17,6 +17,7 @@ from sotatrain.experiment import (
 from sotatrain.experiment.comparison import by_recipe
 from sotatrain.experiment.statistics import minus
 from tools import layout, pages
+from tools.pages.text import table_of
 
 ROOT = Path(__file__).resolve().parent.parent
 # A rule, so that nobody picks what looks good: each recipe trained on photographs in a chapter
@@ -74,12 +75,6 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
     ('a quarter of the operations', '09_sota', 'sota-quarter', 'xresnet18', 'a quarter')]
 
 
-def markdown(head, rows):
-    "A table; every cell is text."
-    lines = [head, ['---'] * len(head), *rows]
-    return '\n'.join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def chapters(nbs):
     "The number, title and idea of each chapter, with a link."
     rows = []
@@ -87,7 +82,7 @@ def chapters(nbs):
         chapter = pages.describe(path.stem, nbformat.read(path, 4), written=True)
         link = f'[{chapter.title}]({nbs}{path.name})'
         if chapter.number: rows.append([str(chapter.number), link, chapter.idea])
-    return markdown(['', 'chapter', 'its idea'], rows)
+    return table_of(['', 'chapter', 'its idea'], rows)
 
 
 def results(nbs):
@@ -99,7 +94,7 @@ def results(nbs):
         rows.append([f'[{technique}]({nbs}{chapter}.ipynb)', *cells(comparison)])
     difference = 'difference, 95 % interval'
     head = ['technique', 'accuracy without → with', difference, 'verdict', 'setting']
-    return markdown(head, rows)
+    return table_of(head, rows)
 
 
 def cells(comparison):
@@ -120,7 +115,7 @@ def _half(run): return '' if run.recipe.report == 'all' else f', {run.recipe.rep
 def named(nbs):
     "The leaderboard: what the recipes that have a name reached."
     head, *rows = leaderboard.leaderboard()
-    return markdown(head, rows)
+    return table_of(head, rows)
 
 
 def floors(nbs):
@@ -137,7 +132,7 @@ def measured(benchmark):
 def by_seed(rows, lines):
     "A column for each seed, and one for mean and standard deviation."
     head = ['seed', *(str(row['seed']) for row in rows), 'mean ± sd']
-    return markdown(head, lines)
+    return table_of(head, lines)
 
 
 def spread(name, values, unit=' %'):
@@ -169,7 +164,7 @@ def parts(nbs):
         pair = {'without': (name, 'all'), 'with': ('all', name)}.get(word)
         if pair: rows.append([f'{part}, added' if word == 'with' else part,
                               *worth(*(runs[recipe] for recipe in pair))])
-    return markdown(['part', 'accuracy, points', 'verdict', 'log loss', 'seeds'], rows)
+    return table_of(['part', 'accuracy, points', 'verdict', 'log loss', 'seeds'], rows)
 
 
 def worth(without, with_it):
@@ -204,7 +199,7 @@ def loaders(nbs):
     cold = [rows['sotatrain cold', size]['build_images_per_second'] for size in sizes]
     built = ['building the store', *(f'{pictures:,.0f}' for pictures in cold)]
     head = ['pictures a second (times `DataBlock`)', *(f'{size} px' for size in sizes)]
-    return markdown(head, [*(line(*names) for names in LOADERS.items()), built])
+    return table_of(head, [*(line(*names) for names in LOADERS.items()), built])
 
 
 PREDICTIONS = {
@@ -221,7 +216,7 @@ def tta(nbs):
         seconds = ', '.join(f"{sum(row['seconds']):.0f}" for row in found)
         accuracies = [f"{100*row['accuracy']:.1f}" for row in found if 'accuracy' in row]
         return [name, seconds, ', '.join(accuracies)]
-    return markdown(['', 'seconds', 'accuracy, %'], [line(*way) for way in PREDICTIONS.items()])
+    return table_of(['', 'seconds', 'accuracy, %'], [line(*way) for way in PREDICTIONS.items()])
 
 
 def by_way(benchmark, **columns):
@@ -230,7 +225,7 @@ def by_way(benchmark, **columns):
     for row in rows: ways.setdefault(row['way'], []).append(row)
     def cell(found, field): return mean_and_sd([row[field] for row in found])
     lines = [[way, *(cell(found, field) for field in columns)] for way, found in ways.items()]
-    return markdown(['%', *columns.values()], lines)
+    return table_of(['%', *columns.values()], lines)
 
 
 def split(nbs):

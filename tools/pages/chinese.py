@@ -4,7 +4,14 @@ from functools import cache, partial
 from pathlib import Path
 
 from tools.pages import quiz
-from tools.pages.text import NO_PROSE, inline, link_names, link_notebook, outside
+from tools.pages.text import (
+    NO_PROSE,
+    inline,
+    link_names,
+    link_notebook,
+    link_to,
+    outside,
+)
 
 NAMES = {'Figure ': '图', 'Equation ': '公式', 'Table ': '表'}
 WORDS = Path(__file__).resolve().parents[2]/'nbs'/'zh'/'tables.txt'
@@ -69,9 +76,7 @@ def link_numbers(text, stems, here=''):
 
 def _linked(stems, here, found):
     "第3章 is a link; of 第3、5章, each number is."
-    def link(number, shown):
-        stem = stems.get(number)
-        return shown if stem in (None, here) else f'[{shown}]({stem}.ipynb)'
+    link = partial(link_to, stems, here)
     numbers = re.findall(r'A?\d+', found[0])
     if len(numbers) == 1: return link(numbers[0], found[0])
     return re.sub(r'A?\d+', lambda number: link(number[0], number[0]), found[0])

@@ -35,6 +35,12 @@ def outside(protected, text, change):
     return ''.join(piece if i % 2 else change(piece) for i, piece in enumerate(pieces))
 
 
+def table_of(head, rows):
+    "In Markdown; every cell is text."
+    lines = [head, ['---'] * len(head), *rows]
+    return '\n'.join(f"| {' | '.join(line)} |" for line in lines)
+
+
 # Links
 
 def link_chapters(text, suffix='.html'):
@@ -42,17 +48,21 @@ def link_chapters(text, suffix='.html'):
     return re.sub(r'\]\((\w+)\.(?:ipynb|qmd)', rf'](\1{suffix}', text)
 
 
+def link_to(stems, here, number, shown):
+    "A chapter, by its number; not the one that it is said in."
+    stem = stems.get(number)
+    return shown if stem in (None, here) else f'[{shown}]({stem}.ipynb)'
+
+
 def link_numbers(text, stems, here=''):
     "“chapter 3” becomes a link; not to the page itself, nor where another book is meant."
-    def linked(number, shown):
-        stem = stems.get(number)
-        return shown if stem in (None, here) else f'[{shown}]({stem}.ipynb)'
+    link = partial(link_to, stems, here)
 
     def change(found):
         word, first, more = found.groups()
-        rest = re.sub(r'\d+', lambda n: linked(n[0], n[0]), more)
-        if more: return word + linked(first, first) + rest
-        return linked(first, found[0])
+        rest = re.sub(r'\d+', lambda n: link(n[0], n[0]), more)
+        if more: return word + link(first, first) + rest
+        return link(first, found[0])
     return outside(NO_PROSE, text, partial(CHAPTER.sub, change))
 
 

@@ -1,6 +1,8 @@
 """The page that says how long a chapter takes, and how accurate your runs should be."""
 import json
 
+from tools.pages.text import table_of
+
 PROFILES = 'cpu', 'smoke'
 
 
@@ -29,11 +31,6 @@ UNITS = {'en': '{:,.0f} s', 'zh': '{:,.0f}秒'}
 RANGES = {'en': '{:.1f} to {:.1f}', 'zh': '{:.1f}至{:.1f}'}
 
 
-def table(head, rows):
-    lines = [head, ['---']*len(head), *rows]
-    return '\n'.join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _times(chapters, rows, language='en'):
     seconds = {(row['chapter'], row['profile']): row['seconds'] for row in rows}
     def shown(stem, profile):
@@ -43,7 +40,7 @@ def _times(chapters, rows, language='en'):
     lines = [[c.number, f'[{title(c)}]({c.stem}.ipynb)',
               *(shown(c.stem, profile) for profile in PROFILES)] for c in chapters if c.number]
     *head, column = HEADS[language][0]
-    return table([*head, *map(column.format, PROFILES)], lines)
+    return table_of([*head, *map(column.format, PROFILES)], lines)
 
 
 def _accuracies():
@@ -61,4 +58,4 @@ def _table_of(accuracies, language='en'):
     between = RANGES[language]
     lines = [[f'`{experiment}`', name, str(n), between.format(*ends)]
              for experiment, name, n, *ends in accuracies]
-    return table(HEADS[language][1], lines)
+    return table_of(HEADS[language][1], lines)
