@@ -4,7 +4,8 @@
 FOLDER as in `bench.transfer`. A live epoch asks the whole network, whose layers below the last
 stay as they are, for each batch; a cached one has its activations already; both train the same
 last layer, and take turns. Then the accuracy of a layer that was trained on k random views of
-each picture; and what half precision changes. Writes results/benchmarks/features.json."""
+each picture; and what half precision changes. Writes features-NAME-SIZE.json in
+results/benchmarks/."""
 import argparse
 import os
 import shutil
@@ -28,7 +29,6 @@ from sotatrain.transfer import (
     pretrained_dls,
 )
 
-VIEWS = 0, 1, 2, 4, 8
 BS = 64
 
 
@@ -53,10 +53,10 @@ def epochs(model, dls, given, rounds):
         yield dict(what='epoch', live=seconds, cached=again, ratio=seconds / again)
 
 
-def viewed(model, dls, valid, seeds):
+def viewed(model, dls, valid, seeds, views):
     "What k views cost and bring."
     for seed in range(seeds):
-        for k in VIEWS:
+        for k in views:
             if not k and seed: continue  # without chance
             if not k: shutil.rmtree(cache_folder()/'features')
             start = perf_counter()
@@ -85,7 +85,7 @@ def measured(args):
     train, valid = features(model, dls.train), features(model, dls.valid)
     yield halved(train, valid, dls.c)
     yield from epochs(model, dls, train, args.rounds)
-    yield from viewed(model, dls, valid, args.seeds)
+    yield from viewed(model, dls, valid, args.seeds, args.views)
 
 
 def main():
@@ -94,6 +94,7 @@ def main():
     parser.add_argument('--size', type=int, default=128)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--views', type=int, nargs='+', default=[0, 1, 2, 4, 8])
     args = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as cache:  # nothing is there already: all is timed
@@ -101,7 +102,8 @@ def main():
         for row in measured(args):
             rows.append(row)
             print(row, flush=True)
-    write('features', conditions(data=Path(args.data).name, size=args.size, bs=BS), rows)
+    name = Path(args.data).name
+    write(f'features-{name}-{args.size}', conditions(data=name, size=args.size, bs=BS), rows)
 
 
 if __name__ == '__main__': main()

@@ -29,6 +29,7 @@ from sotatrain.transfer import (
     ensemble,
     fit_cycles,
     fit_steps,
+    interval,
     pretrained,
     pretrained_dls,
     probe,
@@ -74,12 +75,17 @@ def table(folder):
 
 def scores(folder, p, y):
     "Accuracy on the test pictures, and on those that choose the rate, if there are any."
-    right = (p.argmax(1) == y).float()
+    right = p.argmax(1) == y
     parts = [row['split'] for row in table(folder) if row['split'] != 'train']
-    if 'valid' not in parts: return dict(accuracy=right.mean().item(), pictures=len(right))
+    if 'valid' not in parts: return share_of(right)
     test = torch.tensor([part == 'test' for part in parts])
-    return dict(accuracy=right[test].mean().item(), deciding=right[~test].mean().item(),
-                pictures=int(test.sum()))
+    return share_of(right[test]) | dict(deciding=right[~test].float().mean().item())
+
+
+def share_of(right):
+    "How many are right, with the interval for so many pictures."
+    low, high = interval(int(right.sum()), len(right))
+    return dict(accuracy=right.float().mean().item(), low=low, high=high, pictures=len(right))
 
 
 # --- the ways: from data, number of epochs, rate and seed to the answers by name
