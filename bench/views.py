@@ -6,6 +6,7 @@ sides; satellite tiles from above. A last layer is trained on the features of fo
 of each picture, or of the picture as it is (chapter 10); the test pictures are as they are.
 Then on features at several sizes. Writes results/benchmarks/views.json."""
 import argparse
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -100,13 +101,14 @@ def main():
     parser.add_argument('--size', type=int, default=128)
     parser.add_argument('--seeds', type=int, default=3)
     args = parser.parse_args()
-    rows = []
+    about, rows = conditions(size=args.size, views=VIEWS, l2=L2), []
     for subject, given in subjects(args).items():
-        found = [*by_way(subject, given, args.size, args.seeds)]
-        if subject != 'clothes': found += by_size(subject, given)  # those have 128 px
-        for row in found: print(row, flush=True)
-        rows += found
-    write('views', conditions(size=args.size, views=VIEWS, l2=L2), rows)
+        measured = by_way(subject, given, args.size, args.seeds)
+        if subject != 'clothes': measured = chain(measured, by_size(subject, given))  # 128 px
+        for row in measured:
+            rows.append(row)
+            print(row, flush=True)
+            write('views', about, rows)
 
 
 if __name__ == '__main__': main()

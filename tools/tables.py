@@ -251,31 +251,7 @@ def mean_and_sd(values):
     return f'{100 * statistics.fmean(values):.1f}{spread}'
 
 
-def views(nbs):
-    "Chapter 10: what random views bring to a last layer, by subject."
-    scores = {}
-    for row in measured('views'):
-        if row['what'] == 'views': scores.setdefault(row['way'], {}).setdefault(
-            row['subject'], []).append(row['score'])
-    subjects = [*scores['as it is']]
-    lines = [[way, *(mean_and_sd(of[subject]) for subject in subjects)]
-             for way, of in scores.items()]
-    return table_of(['%', *subjects], lines)
-
-
-def sizes(nbs):
-    "Chapter 10: a last layer on features at several sizes, in per cent."
-    rows = [row for row in measured('views') if row['what'] == 'size']
-    subjects = dict.fromkeys(row['subject'] for row in rows)
-    found = {(row['size'], row['subject']): row for row in rows}
-    lines = [[f'{size} px', *(f'{100 * found[size, subject][field]:.1f}' for subject in subjects
-                              for field in ('score', 'at_the_largest'))]
-             for size in dict.fromkeys(row['size'] for row in rows)]
-    head = [name for subject in subjects for name in (subject, f'{subject}, tested at 224 px')]
-    return table_of(['trained at', *head], lines)
-
-
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
     loaders=loaders, tta=tta, leaderboard=named, split=split, rare=rare,
-    thresholds=thresholds, parts=parts, views=views, sizes=sizes)
+    thresholds=thresholds, parts=parts)

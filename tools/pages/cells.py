@@ -38,12 +38,6 @@ CAPTIONS = {
     'thresholds':
         'Satellite tiles, ten times: thresholds were chosen on one quarter of the tiles, and '
         'scored on another.',
-    'views':
-        'A last layer on four random views of each picture; mean and standard deviation over '
-        'three draws of the views.',
-    'sizes':
-        'A last layer on features of smaller pictures, tested on pictures of that size and of '
-        '224 px.',
     'parts':
         'What each part is worth: with it against without it. A lower log loss is better.'}
 
