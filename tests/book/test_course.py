@@ -84,7 +84,8 @@ def test_an_interruption_keeps_what_is_finished(book, monkeypatch):
     def interrupted(source, *args, **kwargs):
         if not source.stem.startswith('02'): return run(source, *args, **kwargs)
         signal.raise_signal(signal.SIGINT)
-        time.sleep(60)  # the thread ends with the process
+        time.sleep(3)  # by then nobody waits for it any more
+        return course.Result(source.stem, 3)
     monkeypatch.setattr(course, 'run', interrupted)
     chosen = ['--profile', 'smoke', '--jobs', '1', '--chapters', '01 02 A1']
     assert course.main(chosen) == 1
