@@ -16,7 +16,8 @@ def measure(experiment, recipes, seeds, data=None, folder=None, **more):
     places = [recipe.name for recipe in EXPERIMENTS[experiment]]
     for run in found.runs:
         placed = replace(run, position=places.index(run.recipe.name))
-        store.write(placed, store.file_of(run.recipe, run.seed, experiment, folder))
+        file = store.file_of(run.recipe, run.seed, experiment, folder)
+        if placed != run: store.write(placed, file)
     return found
 
 

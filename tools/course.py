@@ -111,11 +111,13 @@ def run_all(notebooks, out, parameters, jobs=1):
 
     def next_ones():
         "Until there is none; a thread waits for a kernel, which does the work."
-        while waiting:
-            nb = waiting.pop(0)
+        while True:
+            try: nb = waiting.pop(0)
+            except IndexError: return
             running.append(nb.stem)
             print(f'{nb.stem} …', flush=True)
-            found = results[nb.stem] = run(nb, out/nb.name, parameters)
+            found = run(nb, out/nb.name, parameters)
+            if results.setdefault(nb.stem, found) is not found: return  # interrupted meanwhile
             if found.error: print(f'{nb.stem}: {found.error}', file=sys.stderr, flush=True)
             else: print(f'[{len(results)}/{len(notebooks)}] {line(found)}', flush=True)
 

@@ -219,6 +219,11 @@ def tta(nbs):
     return table_of(['', 'seconds', 'accuracy, %'], [line(*way) for way in PREDICTIONS.items()])
 
 
+def mean_and_sd(values):
+    "Of shares, in per cent."
+    return f'{100 * statistics.fmean(values):.1f} ± {100 * statistics.stdev(values):.1f}'
+
+
 def by_way(benchmark, **columns):
     "Mean and standard deviation over seeds of some fields, a line for each way; all in %."
     rows, ways = measured(benchmark), {}
@@ -242,13 +247,6 @@ def rare(nbs):
 def thresholds(nbs):
     "Chapter 11: several labels, with thresholds that were chosen in several ways."
     return by_way('thresholds', f2='F2', accuracy_multi='right answers, tag by tag')
-
-
-def mean_and_sd(values):
-    "Of shares, in per cent; a dash if there are none."
-    if not values: return '—'
-    spread = f' ± {100 * statistics.stdev(values):.1f}' if len(values) > 1 else ''
-    return f'{100 * statistics.fmean(values):.1f}{spread}'
 
 
 TABLES = dict(

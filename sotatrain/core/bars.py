@@ -6,7 +6,7 @@ from fastai.vision.all import Callback
 from fastprogress import progress_bar
 
 from .threads import shows_bars
-from .watch import logged
+from .watch import logged, validations
 
 __all__ = ['Bar', 'TimeLeft']
 
@@ -93,8 +93,7 @@ class TimeLeft(Callback):
         self.close()
         train, *others = map(len, self.dls.loaders)
         every = self.learn.validate_every.n if hasattr(self.learn, 'validate_every') else 1
-        validations = -(-self.n_epoch // every)
-        self.bar = Bar(self.n_epoch * train + validations * sum(others))
+        self.bar = Bar(self.n_epoch * train + validations(self.n_epoch, every) * sum(others))
         self.bar.run('', self.n_epoch)
 
     def after_batch(self): self.bar.step()

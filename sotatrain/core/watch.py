@@ -97,6 +97,14 @@ class Watch(Callback):
             peak_memory_mb=round(self.peak / 1e6))
 
 
+def validations(
+    epochs: int,     # of a fit
+    every: int = 1,  # see `ValidateEvery`
+) -> int:
+    "How many there are: one after every so many epochs, and one after the last."
+    return -(-epochs // every)
+
+
 class ValidateEvery(Callback):
     """Validates after every so many epochs of a fit, and after its last one, to save time."""
     order = -100  # before all that prepare a validation

@@ -19,7 +19,7 @@ from ..core.docs import document
 from ..core.loading import device_for
 from ..core.machine import check_device, conditions
 from ..core.split import HALVES, half_of
-from ..core.watch import Watch, finite_or_none
+from ..core.watch import Watch, finite_or_none, validations
 from ..data import SPLITS, datablock_dls, dataset, image_files, noisy_labels
 from ..learner import Diverged, has_bf16, make_learner, seeded
 from ..presize import Augment, get_dls
@@ -389,9 +389,9 @@ def _by_split(files, path):
 def _steps(recipe, facts):
     "Batches of a run, those of validation included, which may not follow every epoch."
     every = recipe.cbs.get('ValidateEvery', {}).get('n', 1)
-    def steps(stage): return (stage.epochs * (facts['train'] // stage.bs)
-                              + -(-stage.epochs // every) * math.ceil(facts['val'] / stage.bs))
-    return sum(map(steps, recipe.all_stages))
+    return sum(stage.epochs * (facts['train'] // stage.bs)
+               + validations(stage.epochs, every) * math.ceil(facts['val'] / stage.bs)
+               for stage in recipe.all_stages)
 
 
 # Several runs
