@@ -1,13 +1,15 @@
 """Does confident learning find wrong labels? `python -m bench.noise --data imagenette`.
 
 The tables of Imagenette say which labels are wrong: 1, 5 or 25 %. Networks of chapter 9 that
-were trained on three quarters of the pictures, with those labels, judge the last quarter. Then
-networks are trained on what was not flagged, and on all, plainly, smoothed, and with Mixup.
-A level and a seed is a row, written at once; a second call goes on with those that are missing.
-Writes results/benchmarks/noise.json."""
+were trained on three quarters of the pictures, with those labels, judge the last quarter. So do
+last layers on the features of chapter 10's network, which has seen nearly all of these pictures
+with their right labels. Then networks of chapter 9 are trained on what was not flagged, and on
+all, plainly, smoothed, and with Mixup. A row is written at once; a second call goes on with
+those that are missing. Writes results/benchmarks/noise.json."""
 import argparse
 import json
 from dataclasses import replace
+from itertools import product
 
 import torch
 from sklearn.model_selection import StratifiedKFold
@@ -20,11 +22,11 @@ from sotatrain.experiment.named import SOTA, sota
 from sotatrain.learner import make_learner, quietly, seeded
 from sotatrain.presize import Augment, get_dls
 from sotatrain.resizing import SCHEDULES
-from sotatrain.tables import suspects
-from sotatrain.transfer import interval
+from sotatrain.tables import out_of_sample, suspects
+from sotatrain.transfer import features, interval, pretrained, pretrained_dls
 
 FOLDS = 4
-AGAIN = 5, 25  # levels at which networks are trained without the suspects, too
+SIZE = 128  # of the pictures that features are of, px
 
 
 def ways_of(recipe):
@@ -47,50 +49,102 @@ def trained(recipe, files, labels, splits, seed, device):
 
 # --- which labels are wrong?
 
-def judged(recipe, files, labels, seed, device):
-    "Out-of-sample probabilities for all pictures, fold by fold."
+def by_network(recipe, files, labels, seed, device):
+    "Out-of-sample probabilities for all pictures, by networks of chapter 9; and the classes."
     parts, p = StratifiedKFold(FOLDS, shuffle=True, random_state=seed), None
     for fold, (seen, unseen) in enumerate(parts.split(files, labels)):
         learn = trained(recipe, files, labels, (seen, unseen), seed, device)
-        if p is None: p, vocab = torch.empty(len(files), learn.dls.c), [*learn.dls.vocab]
+        if p is None: p = torch.empty(len(files), learn.dls.c)
         p[unseen] = learn.get_preds()[0]
         print(f'fold {fold + 1} of {FOLDS}', flush=True)
-    return p, vocab
+    return p, [*learn.dls.vocab]
 
 
-def row(recipe, path, noise, seed, device):
+def by_features(recipe, files, labels, seed, device):
+    "The same, by last layers on the features of chapter 10's network."
+    n, model = len(files), pretrained(2)
+    parts = [*range(n - 1)], [n - 1]  # of no account here: all are seen as in validation
+    dls = pretrained_dls(model, files=files, labels=labels, splits=parts, size=SIZE, seed=0,
+                         device=device)
+    x, y = map(torch.cat, zip(features(model, dls.train), features(model, dls.valid)))
+    return out_of_sample(x, y, dls.c, FOLDS, seed), [*dls.vocab]
+
+
+JUDGES = dict(network=by_network, features=by_features)
+
+
+def train_part(path, noise):
+    "Files of the training part, their labels in the table, and the right ones."
     files = [file for file in image_files(path) if file.is_relative_to(path/'train')]
-    table, names = noisy_labels(path, noise), class_names(path)
-    labels = [class_name(table[file]) for file in files]
-    truth = [class_name(file.parent.name) for file in files]
+    table = noisy_labels(path, noise)
+    return files, [class_name(table[file]) for file in files], \
+        [class_name(file.parent.name) for file in files]
+
+
+def finding(judge, recipe, path, noise, seed, device):
+    "What is flagged, and how much of it is wrong."
+    files, labels, truth = train_part(path, noise)
     wrong = torch.tensor([a != b for a, b in zip(labels, truth)])
-    p, vocab = judged(recipe, files, labels, seed, device)
-    assert {*vocab} == {*names}
-    found = suspects(p, torch.tensor([vocab.index(label) for label in labels]))
+    p, vocab = JUDGES[judge](recipe, files, labels, seed, device)
+    assert {*vocab} == {*class_names(path)}
+    found = suspects(p, torch.tensor([*map(vocab.index, labels)]))
     hits, n, of = int(wrong[found].sum()), len(found), int(wrong.sum())
     right = p.argmax(1) == torch.tensor([*map(vocab.index, truth)])
-    again = retrained(recipe, path, files, labels, {*found.tolist()}, seed, device) \
-        if noise in AGAIN else {}
+    (low, high), (low_recall, high_recall) = interval(hits, n), interval(hits, of)
     return dict(
-        noise=noise, seed=seed, flagged=n, hits=hits, wrong=of, precision=hits/n,
-        recall=hits/of, precision_low=interval(hits, n)[0], recall_low=interval(hits, of)[0],
-        hits_of_the_first=wrong[found].cumsum(0).tolist(),
-        accuracy=right.float().mean().item(), **again)
+        flagged=n, hits=hits, wrong=of, precision=hits/n, recall=hits/of,
+        precision_low=low, precision_high=high, recall_low=low_recall, recall_high=high_recall,
+        accuracy=right.float().mean().item(),
+        hits_in_first_quarter=int(wrong[found[:n//4]].sum()),
+        hits_in_first_half=int(wrong[found[:n//2]].sum()),
+        suspects=' '.join(map(str, found.tolist())))
 
 
 # --- is it better to train without them?
 
-def retrained(recipe, path, files, labels, suspicious, seed, device):
-    "Accuracy on the reported half, whose labels are right: with all, and without suspects."
+def retrained(way, recipe, path, noise, seed, device, suspicious=()):
+    "Accuracy on the reported half, whose labels are right, without some pictures in training."
+    files, labels, _ = train_part(path, noise)
     checks = [file for file in image_files(path) if file.is_relative_to(path/'val')
               and half_of(file) == HALVES[1]]
     every = files + checks, labels + [class_name(file.parent.name) for file in checks]
     valid = [*range(len(files), len(files) + len(checks))]
-    kept = [i for i in range(len(files)) if i not in suspicious]
-    ways = {name: (way, [*range(len(files))]) for name, way in ways_of(recipe).items()}
-    ways['without suspects'] = ways['plain'][0], kept
-    return {name: trained(way, *every, (rows, valid), seed, device).validate()[1]
-            for name, (way, rows) in ways.items()}
+    kept = sorted({*range(len(files))} - {*suspicious})
+    recipe = ways_of(recipe).get(way, ways_of(recipe)['plain'])
+    learn = trained(recipe, *every, (kept, valid), seed, device)
+    return dict(accuracy=learn.validate()[1], pictures=len(kept))
+
+
+# --- rows
+
+class Store:
+    "The rows of a file; `add` does what is missing, and writes at once."
+    def __init__(self, file, about):
+        self.file, self.about = file, about
+        self.rows = json.loads(file.read_text('utf-8'))['rows'] if file.exists() else []
+
+    def add(self, compute, **about):
+        known = [row for row in self.rows if about.items() <= row.items()]
+        if known: return known[0]
+        self.rows.append(about | compute(**about))
+        print({name: value for name, value in self.rows[-1].items() if name != 'suspects'},
+              flush=True)
+        write(self.file, self.about, self.rows)
+        return self.rows[-1]
+
+
+def measure(store, recipe, path, judges, noise, seed, again, device):
+    given = dict(recipe=recipe, path=path, device=device)
+    places = {}
+    for judge in judges:
+        row = store.add(lambda what, **about: finding(**about, **given),
+                        what='found', judge=judge, noise=noise, seed=seed)
+        places[f'without those of {judge}'] = [*map(int, row['suspects'].split())]
+    if not again: return
+    for name in (*ways_of(recipe), *places):
+        store.add(lambda what, way, **about: retrained(
+            way, **about, **given, suspicious=places.get(way, ())),
+            what='trained', way=name, noise=noise, seed=seed)
 
 
 def main():
@@ -98,21 +152,21 @@ def main():
     parser.add_argument('--data', default='imagenette')
     parser.add_argument('--recipe', choices=SOTA, default='minutes-15')
     parser.add_argument('--epochs', type=int, help="the recipe's, if not given")
+    parser.add_argument('--judges', nargs='+', choices=JUDGES, default=[*JUDGES])
     parser.add_argument('--noise', type=int, nargs='+', default=[5, 1, 25])
+    parser.add_argument('--again', type=int, nargs='*', default=[5, 25],
+                        help='levels at which networks are trained without the suspects, too')
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
-    path, file, recipe = dataset(args.data), RESULTS/'noise.json', sota(args.recipe)
+    recipe = sota(args.recipe)
     recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
-    rows = json.loads(file.read_text(encoding='utf-8'))['rows'] if file.exists() else []
-    about = conditions(args.device, precision(args.device), recipe=recipe.name,
-                       epochs=recipe.epochs, folds=FOLDS)
-    for seed in range(args.seeds):
-        for noise in args.noise:
-            if any((each['noise'], each['seed']) == (noise, seed) for each in rows): continue
-            rows.append(row(recipe, path, noise, seed, args.device))
-            print(rows[-1], flush=True)
-            write(file, about, rows)
+    store = Store(RESULTS/'noise.json', conditions(
+        args.device, precision(args.device), recipe=recipe.name, epochs=recipe.epochs,
+        folds=FOLDS, size=SIZE))
+    for seed, noise in product(range(args.seeds), args.noise):
+        measure(store, recipe, dataset(args.data), args.judges, noise, seed,
+                noise in args.again, args.device)
 
 
 if __name__ == '__main__': main()

@@ -2,19 +2,25 @@
 
 Nearly all photographs of Imagenette, whatever their folder, are training ones of ImageNet;
 500 are of its validation set, as their names say. The network answers with its own last layer,
-among all thousand classes and among Imagenette's ten. Writes results/benchmarks/seen.json."""
+among all thousand classes and among Imagenette's ten. Writes results/benchmarks/seen.json; and
+what the 500 lose with other statistics, and with other crops, in statistics.json."""
 import argparse
 import random
 from pathlib import Path
 
 import timm
 import torch
+from fastai.vision.all import imagenet_stats
+from PIL import Image
 
 from bench.common import conditions, write
 from sotatrain.core.pretrained import load_in_order, packaged_weights, read_weights
 from sotatrain.data import dataset, image_files
+from sotatrain.experiment import paired_difference
 from sotatrain.learner import seeded
-from sotatrain.transfer import interval, pretrained_dls
+from sotatrain.normalize import Normalize
+from sotatrain.presize import get_dls
+from sotatrain.transfer import interval, preprocessing
 
 ARCH = 'tf_efficientnet_lite0'
 PLACES = {  # of Imagenette's classes among the thousand
@@ -37,18 +43,52 @@ def some_of_each(files, n):
             for file in random.Random(0).sample(own, min(n, len(own)))]
 
 
-def right_answers(model, files):
-    "How many are right, among all classes and among the ten."
+def right_answers(model, batches, files):
+    "Which are right, among all classes and among the ten."
+    truth = torch.tensor([PLACES[file.parent.name] for file in files])
+    with torch.no_grad(): scores = torch.cat([*map(model, batches)])
+    ten = torch.tensor([*PLACES.values()])
+    return {1000: scores.argmax(1) == truth, 10: ten[scores[:, ten].argmax(1)] == truth}
+
+
+def as_in_the_book(model, files, stats=None):
+    "Batches that the loader of this book makes, with the network's statistics or others."
+    own = preprocessing(model)
     labels = [file.parent.name for file in files]
     two = [each[::len(files) - 1] for each in (files, labels)]  # all others follow
-    dls = pretrained_dls(model, 1, files=two[0], labels=two[1], splits=([0], [1]), seed=0,
-                         device='cpu')
-    dl = dls.test_dl(files, bs=50)
-    truth = torch.tensor([PLACES[label] for label in labels])
-    with torch.no_grad(): scores = torch.cat([model(x.as_subclass(torch.Tensor)) for x, in dl])
-    ten = torch.tensor([*PLACES.values()])
-    return {'1000': (scores.argmax(1) == truth).sum().item(),
-            '10': (ten[scores[:, ten].argmax(1)] == truth).sum().item()}
+    dls = get_dls(own.size, 1, files=two[0], labels=two[1], splits=([0], [1]), seed=0,
+                  device='cpu', after_batch=Normalize(*(stats or (own.mean, own.std))))
+    for x, in dls.test_dl(files, bs=50): yield x.as_subclass(torch.Tensor)
+
+
+def as_its_makers(model, files):
+    "Batches by the network's own account: bicubic, and the middle seven eighths."
+    prepare = timm.data.create_transform(**timm.data.resolve_data_config(model.pretrained_cfg))
+    for at in range(0, len(files), 50):
+        pictures = (Image.open(file).convert('RGB') for file in files[at:at + 50])
+        yield torch.stack([*map(prepare, pictures)])
+
+
+def flattered(model, seen, unseen):
+    for name, files in {'seen': seen, 'unseen': unseen}.items():
+        found = right_answers(model, as_in_the_book(model, files), files)
+        for classes, right in found.items():
+            n = int(right.sum())
+            low, high = interval(n, len(files))
+            yield dict(pictures=name, classes=classes, right=n, of=len(files),
+                       accuracy=n / len(files), low=low, high=high)
+
+
+def prepared(model, files):
+    "Among all classes, picture by picture: what each way of preparing them costs or brings."
+    ways = {'this book': as_in_the_book(model, files),
+            'its makers': as_its_makers(model, files),
+            "ImageNet's usual statistics": as_in_the_book(model, files, imagenet_stats)}
+    right = {way: right_answers(model, batches, files)[1000] for way, batches in ways.items()}
+    for way, those in right.items():
+        difference = paired_difference(100. * those.numpy(), 100. * right['this book'].numpy())
+        yield dict(way=way, accuracy=those.float().mean().item(), pictures=len(files),
+                   difference=difference.mean, low=difference.low, high=difference.high)
 
 
 def main():
@@ -57,16 +97,16 @@ def main():
     parser.add_argument('--each', type=int, default=200, help='seen pictures of a class')
     args = parser.parse_args()
     files, model = image_files(dataset(args.data)), with_its_own_layer()
-    unseen = [file for file in files if file.name.startswith('ILSVRC2012_val')]
+    unseen = sorted(file for file in files if file.name.startswith('ILSVRC2012_val'))
     seen = some_of_each({*files} - {*unseen}, args.each)
-    rows = []
-    for name, those in {'seen': seen, 'unseen': sorted(unseen)}.items():
-        for classes, right in right_answers(model, those).items():
-            low, high = interval(right, len(those))
-            rows.append(dict(pictures=name, classes=int(classes), right=right, of=len(those),
-                             accuracy=right / len(those), low=low, high=high))
-            print(rows[-1], flush=True)
-    write('seen', conditions(data=Path(args.data).name, arch=ARCH), rows)
+    about = conditions(data=Path(args.data).name, arch=ARCH)
+    for name, measured in {'statistics': prepared(model, unseen),
+                           'seen': flattered(model, seen, unseen)}.items():
+        rows = []
+        for row in measured:
+            rows.append(row)
+            print(row, flush=True)
+        write(name, about, rows)
 
 
 if __name__ == '__main__': main()

@@ -1,9 +1,10 @@
 """What each way to use a trained network reaches: `python -m bench.transfer --data FOLDER`.
 
 FOLDER is a data set, or has a labels.csv with file, label and split (train, valid, test), as
-the Oxford flowers do. Each way is tried from the first seed with each rate; from the other
-seeds it has the one that was best on the `valid` pictures. With `--rates-of FILE`, the rates
-are those that were best there. Reported are the `test` pictures. `--shares .1 .5 1` trains on
+the Oxford flowers do. Each way is tried from the first seed with several learning rates, until
+the best on the `valid` pictures has a worse one on either side; from the other seeds it has
+that one. With `--rates-of FILE`, the rates are those that were best there. Reported are the
+`test` pictures. `--shares .1 .5 1` trains on
 parts of each class; epochs grow with the square root of what is missing. A run a row, written
 at once, and a second call goes on with those that are missing. Writes
 results/benchmarks/transfer-NAME-SIZE.json."""
@@ -40,8 +41,7 @@ from sotatrain.transfer import (
 )
 
 SCRATCH = dict(times=8, lr=6e-3)  # chapter 3's rate for random weights
-LRS = 1e-3, 3e-4, 1e-4
-LRS_OF_RANDOM_LAYER = 3e-3, 1e-3, 3e-4  # what trains it together with all others
+LADDER = 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2  # learning rates
 
 
 # --- data
@@ -124,7 +124,7 @@ def steps(dls, epochs, lr, seed):
 def restarts(dls, epochs, lr, seed, cycles=3):
     "As many epochs as 2ⁿ − 1 cycles take, whatever `epochs` says."
     learn = learner(dls, seed)
-    with quietly(learn): kept = fit_cycles(learn, cycles, spread(learn, lr))
+    with quietly(learn): kept = fit_cycles(learn, cycles, spread(learn, lr), cbs=at_the_end())
     found = {'last': kept[-1:], 'ensemble': kept, 'soup': [soup(kept)]}
     return {f' {name}': ensemble(learn, weights) for name, weights in found.items()}
 
@@ -164,12 +164,21 @@ def run(way, seed, share, lr, args):
 
 
 def rates(way, seed, rows, elsewhere):
-    """All from the first seed; then the one that was best, if there are pictures that choose.
-    Or the one that was best elsewhere."""
-    if way in WITHOUT_LR: return [None]
-    found = best_rate(way, elsewhere or rows)
-    if found and (seed or elsewhere): return [found]
-    return LRS_OF_RANDOM_LAYER if way == 'all at once' else LRS
+    """From the first seed, the middle of the ladder, then the neighbours of the best one, until
+    they are known; from the others the best one. Or the one that was best elsewhere."""
+    if way in WITHOUT_LR: return iter([None])
+    if elsewhere or seed: return iter([best_rate(way, elsewhere or rows)])
+    return climb(lambda: best_rate(way, rows))
+
+
+def climb(best):
+    tried, lr = [], LADDER[2]
+    while lr:
+        yield lr
+        tried.append(lr)
+        at = LADDER.index(best())
+        around = LADDER[max(0, at - 1):at + 2]
+        lr = next((lr for lr in around if lr not in tried), None)
 
 
 def best_rate(way, rows):
@@ -195,7 +204,7 @@ def stored(file, settings):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--data', default='clothing')
+    parser.add_argument('--data', required=True)
     parser.add_argument('--ways', nargs='+', choices=WAYS, default=[*WAYS])
     parser.add_argument('--size', type=int, default=128)
     parser.add_argument('--bs', type=int, default=32)
@@ -211,6 +220,8 @@ def main():
     settings = dict(data=name, size=args.size, bs=args.bs, epochs=args.epochs)
     rows = stored(file, settings)
     elsewhere = json.loads((RESULTS/args.rates_of).read_text())['rows'] if args.rates_of else []
+    if not elsewhere and not any(row['split'] == 'valid' for row in table(args.data)):
+        parser.error(f'no pictures of {args.data} choose a learning rate: give --rates-of')
     for seed, share, way in product(range(args.seeds), args.shares, args.ways):
         for lr in rates(way, seed, rows, elsewhere):
             known = [(r['run'], r['seed'], r['share'], r['lr']) for r in rows]

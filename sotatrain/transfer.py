@@ -4,7 +4,7 @@
 model = pretrained(n_out=10)
 dls = pretrained_dls(model, 32, path, size)  # or 'clothing', or a folder of yours
 learn = transfer_learner(dls, model)
-probe(learn)  # the last layer; then all: learn.fit_one_cycle(3, spread(learn, 1e-4))
+probe(learn)  # the last layer; then all: learn.fit_one_cycle(3, spread(learn, 1e-3))
 learn.validate()
 ```"""
 
@@ -23,7 +23,7 @@ import json
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from fastai.callback.training import bn_types
+from fastai.callback.training import BnFreeze, bn_types
 from fastai.vision.all import *
 from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
@@ -335,17 +335,16 @@ def transfer_learner(
     they are.
 
     It refuses data with other statistics than those it was made with. Raises what
-    `make_learner` raises."""
+    `make_learner` raises, and `ValueError` for a parameter that is in no group."""
     cbs = [*L(cbs), KeepStatistics(), CheckNormalize()]
     learn = make_learner(dls, model, splitter=splitter, train_bn=False, cbs=cbs, **more)
+    _all_in_groups(learn)
     learn.create_opt()
     return learn
 
 # %% ../nbs/10_transfer.ipynb #c1000018
-def _groups(learn):
-    """A learner's groups. Raises `ValueError` for a parameter that is in none, and for an
-    optimizer that has other ones."""
-    if learn.opt is None: learn.create_opt()
+def _all_in_groups(learn):
+    "What the splitter returns. Raises `ValueError` for a parameter that is in no group."
     asked = [*learn.splitter(learn.model)]
     if asked and isinstance(asked[0], Tensor): asked = [asked]  # one group, as it is
     known = {id(p) for group in asked for p in group}
@@ -353,6 +352,12 @@ def _groups(learn):
     if left: raise ValueError(
         f"{len(left)} parameters are in no group, {left[0]} for one: they would never be "
         "trained; let the splitter return all")
+    return asked
+
+def _groups(learn):
+    "A learner's groups. Raises `ValueError` for an optimizer that has other ones, too."
+    if learn.opt is None: learn.create_opt()
+    asked = _all_in_groups(learn)
     ids = [[{id(p) for p in group} for group in groups]
            for groups in (asked, learn.opt.param_lists)]
     if ids[0] != ids[1]: raise ValueError(
@@ -383,10 +388,12 @@ def what_trains(
 def _norm_mode(learn, group):
     "Whether the statistics of a group's batch norm will move."
     known = {id(p) for p in group}
-    has = any(isinstance(layer, bn_types) and id(layer.weight) in known
-              for layer in learn.model.modules())
-    if not has: return 'none'
-    return 'fixed' if any(isinstance(cb, KeepStatistics) for cb in learn.cbs) else 'moves'
+    layers = [layer for layer in learn.model.modules()
+              if isinstance(layer, bn_types) and id(layer.weight) in known]
+    if not layers: return 'none'
+    if any(isinstance(cb, KeepStatistics) for cb in learn.cbs): return 'fixed'
+    frozen = not any(layer.weight.requires_grad for layer in layers)
+    return 'fixed' if frozen and any(isinstance(cb, BnFreeze) for cb in learn.cbs) else 'moves'
 
 # %% ../nbs/10_transfer.ipynb #c1000021
 def freeze_groups(

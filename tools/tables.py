@@ -220,36 +220,83 @@ def tta(nbs):
 
 
 def mean_and_sd(values):
-    "Of shares, in per cent."
-    return f'{100 * statistics.fmean(values):.1f} ± {100 * statistics.stdev(values):.1f}'
-
-
-def by_way(benchmark, **columns):
-    "Mean and standard deviation over seeds of some fields, a line for each way; all in %."
-    rows, ways = measured(benchmark), {}
-    for row in rows: ways.setdefault(row['way'], []).append(row)
-    def cell(found, field): return mean_and_sd([row[field] for row in found])
-    lines = [[way, *(cell(found, field) for field in columns)] for way, found in ways.items()]
-    return table_of(['%', *columns.values()], lines)
+    "Of shares, in per cent; one value has no deviation, and none is a dash."
+    if not values: return '—'
+    spread = f' ± {100 * statistics.stdev(values):.1f}' if len(values) > 1 else ''
+    return minus(f'{100 * statistics.fmean(values):.1f}{spread}')
 
 
 def split(nbs):
-    "Chapter 11: accuracy after splits at random, and by sender."
-    return by_way('split', accuracy='accuracy')
+    "Chapter 11: accuracy after splits at random, and by sender; the spread, and the formula's."
+    def formula(rows): return 100 * statistics.fmean(
+        (row['accuracy'] * (1 - row['accuracy']) / row['pictures'])**.5 for row in rows)
+    lines = [[way, mean_and_sd([row['accuracy'] for row in rows]), f'{formula(rows):.1f}']
+             for way, rows in grouped(measured('split'), 'way').items()]
+    return table_of(['%', 'accuracy', 'sd by the formula'], lines)
+
+
+def grouped(rows, field):
+    found = {}
+    for row in rows: found.setdefault(row[field], []).append(row)
+    return found
+
+
+def optimism(nbs):
+    "Chapter 11: what the best of several tries seems to gain, less what it gains elsewhere."
+    sizes, lines = grid(measured('optimism'), 'tries', 'pictures', 'optimism')
+    return table_of(['points', *(f'{n} pictures choose' for n in sizes)],
+                    [[f'best of {tries}', *cells] for tries, *cells in lines])
 
 
 def rare(nbs):
-    "Chapter 11: three rare classes of eight, four ways."
-    return by_way('rare', accuracy='accuracy', rare='rare classes', frequent='frequent classes',
-                  calibration_error='calibration error')
+    "Chapter 11: three rare classes of eight, four ways, and one of them repaired."
+    def losses(rows): return [f'{statistics.fmean(row[field] for row in rows):.2f}'
+                              for field in ('loss_even', 'loss_as_trained')]
+    shares = 'accuracy', 'rare', 'frequent', 'calibration_error'
+    lines = [[way, *(mean_and_sd([row[field] for row in rows]) for field in shares),
+              *losses(rows)] for way, rows in grouped(measured('rare'), 'way').items()]
+    return table_of(['%', 'accuracy', 'rare classes', 'frequent classes', 'calibration error',
+                     'log loss, even mix', 'log loss, mix of the training'], lines)
 
 
 def thresholds(nbs):
     "Chapter 11: several labels, with thresholds that were chosen in several ways."
-    return by_way('thresholds', f2='F2', accuracy_multi='right answers, tag by tag')
+    def line(way, rows):
+        f2, right = ([row[field] for row in rows] for field in ('f2', 'accuracy_multi'))
+        low, high = (100 * statistics.fmean(row[end] for row in rows)
+                     for end in ('low', 'high'))
+        return [way, mean_and_sd(f2), f'{low:.1f} to {high:.1f}', mean_and_sd(right)]
+    lines = [line(*each) for each in grouped(measured('thresholds'), 'way').items()]
+    return table_of(['%', 'F2', 'interval of one split', 'right answers, tag by tag'], lines)
+
+
+def noise(nbs):
+    "Chapter 11: how many of the suspects are wrong, and how many wrong ones are suspects."
+    rows = [row for row in measured('noise') if (row['what'], row['judge'], row['seed'])
+            == ('found', 'features', 0)]
+
+    def share(row, name):
+        return f"{100 * row[name]:.0f} ({100 * row[f'{name}_low']:.0f} to " \
+               f"{100 * row[f'{name}_high']:.0f})"
+
+    def line(row):
+        first, n = row['hits_in_first_quarter'], row['flagged'] // 4
+        return [f"{row['noise']} %", f"{row['wrong']:,}", f"{row['flagged']:,}",
+                share(row, 'precision'), f'{first} of {n}', share(row, 'recall')]
+    head = ['wrong labels', 'their number', 'flagged', 'precision, %',
+            'wrong in the first quarter', 'recall, %']
+    return table_of(head, [line(row) for row in sorted(rows, key=lambda row: row['noise'])])
+
+
+def grid(rows, line, column, field):
+    "Means and standard deviations: a line for each value of one field, a column for another."
+    lines, columns = (dict.fromkeys(row[key] for row in rows) for key in (line, column))
+    def cell(*at):
+        return mean_and_sd([row[field] for row in rows if (row[line], row[column]) == at])
+    return [*columns], [[name, *(cell(name, value) for value in columns)] for name in lines]
 
 
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
     loaders=loaders, tta=tta, leaderboard=named, split=split, rare=rare,
-    thresholds=thresholds, parts=parts)
+    thresholds=thresholds, parts=parts, optimism=optimism, noise=noise)

@@ -405,6 +405,21 @@ def test_targets_that_can_be_blended(targets, loss, n_out, kind, scope):
     assert seen == [True]*9
 
 
+def test_several_labels_by_hand():
+    "A label that both pictures have stays whole."
+    y, x = torch.tensor([[1., 1, 0], [0, 1, 1]]), torch.tensor([[8., 0, 0], [0, 4, 0]])
+    blended = [[.25, 1, .75], [.75, 1, .25]]
+    share, perm = torch.full((2,), .25), torch.tensor([1, 0])
+    mixed, targets = mixup(x, y, share, perm)
+    assert targets.tolist() == blended and mixed.tolist() == [[2, 3, 0], [6, 1, 0]]
+    mixer, seen = MixUp(), []
+    mixer.draw = lambda xb: (*mixer.mix(xb, share, perm), perm)
+    note = at('before_batch', lambda self: seen.extend((self.x.tolist(), self.y.tolist())))
+    loss = BCEWithLogitsLossFlat()
+    learner_of(loaders(x, y), nn.Linear(3, 3), loss, [mixer, note]).fit(1, .1)
+    assert seen == [mixed.tolist(), blended]
+
+
 @pytest.mark.parametrize('kind', EVERY_KIND)
 def test_pictures_and_labels_have_the_same_partners(kind):
     "Every pixel of a picture is its class: the answer must be blended as the labels are."

@@ -1,14 +1,18 @@
 """Pictures from anywhere: their split, their labels, and the checks of a loader's arguments."""
 import copy
 import pickle
+from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from fastai.vision.all import Learner, PILImage, Pipeline
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from sotatrain.core.split import random_split
+from sotatrain.core.split import parts_for, random_split
 from sotatrain.data import image_files
 from sotatrain.learner import make_learner
 from sotatrain.presize import *
@@ -27,6 +31,70 @@ def test_groups_stay_on_one_side_and_labels_keep_their_share():
     labels = ['a']*80 + ['b']*20
     assert sum(labels[i] == 'b' for i in random_split(100, labels=labels)[1]) == 4
     assert random_split(100, seed=1) == random_split(100, seed=1) != random_split(100, seed=2)
+
+
+def lists(values, n): return st.lists(values, min_size=n, max_size=3*n)
+
+classes, shares, seeds = st.sampled_from('abc'), st.floats(.2, .8), st.integers(0, 99)
+
+@given(lists(classes, 30), shares, seeds)
+@settings(max_examples=15, deadline=None)
+def test_of_each_label_its_share_is_held_back_up_to_one_picture(labels, valid, seed):
+    train, val = random_split(len(labels), valid, seed, labels)
+    assert sorted(train + val) == [*range(len(labels))]
+    held_back = Counter(labels[i] for i in val)
+    assert all(abs(held_back[k] - valid*n) <= 1 for k, n in Counter(labels).items())
+
+
+@given(lists(classes, 20), lists(st.integers(0, 19), 20), shares, seeds)
+@settings(max_examples=15, deadline=None)
+def test_of_each_label_a_share_of_its_groups_is_held_back(class_of, more, valid, seed):
+    groups = more + [*range(20)]
+    labels = [class_of[group] for group in groups]
+    train, val = random_split(len(groups), valid, seed, labels, groups)
+    assert sorted(train + val) == [*range(len(groups))]
+    ours, theirs = ({groups[i] for i in side} for side in (train, val))
+    assert not ours & theirs
+    held_back = Counter(class_of[group] for group in theirs)
+    there = Counter(class_of[:20])
+    assert all(abs(held_back[k] - valid*n) <= 1 for k, n in there.items())
+
+
+def test_with_labels_and_groups_a_seed_gives_one_split():
+    groups = [f'sender {i % 40}' for i in range(120)]
+    labels = ['ab'[i % 40 // 30] for i in range(120)]
+    split = partial(random_split, 120, labels=labels, groups=groups)
+    assert split(seed=1) == split(seed=1) != split(seed=2)
+
+
+@pytest.mark.parametrize('files, splits, groups, named', [
+    ('abcd', ([0, 1], [2, 3]), 'sttu', 't'),
+    ('abcd', lambda files: ([0, 1], [2, 3]), 'sttu', 't'),
+    ('abcd', ([0, 1], [1, 2, 3]), None, 'b'),
+    ('abbc', ([0, 1], [2, 3]), None, 'b')])
+def test_a_split_by_hand_with_the_same_on_both_sides_is_refused(files, splits, groups, named):
+    groups = groups and [*groups]
+    with pytest.raises(ValueError, match=f'splits has {named} on both sides'):
+        parts_for([*files], [*'xyxy'], splits, groups)
+    assert parts_for([*files], [*'xyxy'], ([0], [1, 2, 3]), groups) == ([0], [1, 2, 3])
+
+
+@pytest.mark.parametrize('broken', [False, True])
+def test_pictures_of_a_table_stay_with_their_group(tiny, tmp_path, broken):
+    "So they do where one before them cannot be read and is left out."
+    files = image_files(tiny)
+    senders = [i % 12 for i in range(60)]
+    sender_of = dict(zip(files, senders))
+    labels = [file.parent.name for file in files]
+    if broken:
+        (tmp_path/'a.jpg').write_bytes(b'no picture')
+        files, senders, labels = [tmp_path/'a.jpg', *files], [12, *senders], ['no', *labels]
+    dls = get_dls(24, 8, presize=32, files=files, labels=labels, groups=senders,
+                  on_error='skip')
+    ours, theirs = ({sender_of[file] for file in dl.items} for dl in (dls.train, dls.valid))
+    assert theirs and not ours & theirs and ours | theirs == {*range(12)}
+    for dl in dls.train, dls.valid:
+        assert [dls.vocab[y] for y in dl.targets[0]] == [file.parent.name for file in dl.items]
 
 
 @pytest.mark.parametrize('label,c,shape', [

@@ -1,6 +1,7 @@
 """Labels in a table, several labels, few of a kind."""
 import math
 import unicodedata
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, fbeta_score
 
 from sotatrain.doodlenette.tiles import TAGS, tile, tiles
+from sotatrain.learner import make_learner
+from sotatrain.presize import get_dls
 from sotatrain.tables import *
 from sotatrain.transfer import fit_head
+from tests.networks import Net
 
 # --- what is wrong with a table
 
@@ -198,6 +202,17 @@ def test_a_bootstrap_is_about_as_wide_as_students_interval():
     assert (low, high) == bootstrap(values)
 
 
+def test_the_interval_of_f2_is_that_of_scikit_learn_on_resamples():
+    p, y = labels()
+    said = p > .3
+    y[:4], said[:4] = 0, False
+    generator = np.random.default_rng(0)
+    f2 = partial(fbeta_score, beta=2, average='samples', zero_division=1)
+    again = [f2(y[rows], said[rows]) for rows in generator.integers(40, size=(1000, 40))]
+    expected = np.quantile(again, (.025, .975))
+    assert bootstrap(f_beta(said, y)) == pytest.approx(expected, abs=.01)
+
+
 def test_thresholds_are_at_least_as_good_as_the_middle_where_they_are_chosen():
     p, y = labels()
     limits = choose_thresholds(p, y)
@@ -274,6 +289,16 @@ def test_the_confident_joint_by_hand():
     assert suspects(P, y).tolist() == [1, 2]
 
 
+def test_the_confident_class_need_not_be_the_most_probable_one():
+    """The limits are .85, .35 and (.1 + .8 + .52) / 3 = .473. Picture 4 does not reach that of
+    its most probable class, 0, but that of 1. Picture 6 reaches two, 1 by a larger margin."""
+    p = torch.tensor([[.9, .05, .05], [.8, .1, .1], [.3, .4, .3], [.4, .3, .3],
+                      [.5, .4, .1], [.1, .1, .8], [.02, .46, .52]])
+    y = torch.tensor([0, 0, 1, 1, 2, 2, 2])
+    assert confident_joint(p, y).tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 2]]
+    assert suspects(p, y).tolist() == [4]
+
+
 def test_wrong_labels_of_separable_pictures_are_found():
     generator = torch.Generator().manual_seed(0)
     truth = torch.arange(200) % 4
@@ -321,6 +346,31 @@ SAMPLE = pd.DataFrame({'image': ['b', 'a', 'c'], 'tags': ['', '', '']})
 def test_answers_are_joined_by_name():
     table = submission({'a': 'x', 'b': 'y', 'c': 'z'}, SAMPLE)
     assert table.to_csv(index=False) == 'image,tags\nb,y\na,x\nc,z\n'
+
+
+def by_batch(learn, dl):
+    for x, *_ in dl: yield from zip([dl.items[i] for i in dl.drawn], learn.model(x))
+
+def at_once(learn, dl):
+    with learn.no_bar(): return zip(dl.items, learn.get_preds(dl=dl)[0])
+
+@pytest.mark.parametrize('ask', [by_batch, at_once])
+def test_answers_of_a_shuffled_loader_make_the_same_file(tiny, ask, tmp_path, monkeypatch):
+    monkeypatch.setenv('SOTATRAIN_CACHE', str(tmp_path))
+    dls = get_dls(16, 8, tiny, presize=24, seed=0, device='cpu')
+    learn = make_learner(dls, Net, seed=0)
+    learn.model.eval()
+    files = [*dls.valid.items]
+    names = [file.name for file in files]
+    sample = pd.DataFrame({'image': sorted(names, reverse=True), 'score': 0.})
+    def table(dl):
+        with torch.no_grad(): pairs = [*ask(learn, dl)]
+        return submission({file.name: scores[0].item() for file, scores in pairs}, sample)
+    wild = dls.test_dl(files, shuffle=True)
+    assert wild.get_idxs() != dls.test_dl(files).get_idxs()
+    ordered = table(dls.test_dl(files))
+    pd.testing.assert_frame_equal(table(wild), ordered)
+    assert ordered.score.is_unique and [*ordered.image] == [*sample.image]
 
 
 @pytest.mark.parametrize('answers, message', [

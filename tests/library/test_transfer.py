@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
-from fastai.vision.all import Adam, accuracy, even_mults, nn
+from fastai.vision.all import Adam, BnFreeze, accuracy, even_mults, nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sotatrain.core.cache import cache_folder
 from sotatrain.learner import make_learner, make_model, seeded
 from sotatrain.normalize import Normalize, normalization
-from sotatrain.presize import get_dls
+from sotatrain.presize import Augment, get_dls
 from sotatrain.sota import fast_adamw, plain_net
 from sotatrain.transfer import *
 from tests.networks import Net
@@ -124,7 +124,16 @@ def test_kept_features_equal_live_ones(dls):
         for _ in range(2):  # computed, then read
             found = features(model, part)
             with torch.no_grad(): live = model[:-1](x)
-            assert torch.allclose(found.x, live, atol=1e-6) and found.y.equal(y.long())
+            assert torch.allclose(found.x, live, rtol=0, atol=1e-6) and found.y.equal(y.long())
+
+
+def test_kept_features_of_the_trained_network_equal_live_ones(dls):
+    model = pretrained(10).eval()
+    x = next(iter(dls.valid))[0].as_subclass(torch.Tensor)
+    with torch.no_grad(): live = model.forward_head(model.forward_features(x), pre_logits=True)
+    for _ in range(2):  # computed, then read
+        found = features(model, dls.valid).x[:len(x)]
+        assert torch.allclose(found, live, rtol=0, atol=1e-5 * live.abs().max())
 
 
 def kept(): return {*(cache_folder()/'features').glob('*.npy')}
@@ -150,6 +159,11 @@ def test_features_are_computed_again_only_when_something_that_decides_them_chang
         assert new_file_when(partial(features, model, other.valid)) == 1, more
     same = get_dls(32, 2, 'doodlenette-20-10', after_batch=HALF)
     assert new_file_when(partial(features, model, same.valid)) == 0
+    views = partial(features, model, views=1)
+    assert new_file_when(partial(views, dls.train)) == 1
+    darker = get_dls(32, 5, 'doodlenette-20-10', after_batch=HALF, tfms=Augment(light=.9))
+    assert new_file_when(partial(views, darker.train)) == 1
+    assert new_file_when(partial(features, model, darker.valid)) == 0
 
 
 def test_a_changed_picture_has_other_features(dls, tmp_path):
@@ -267,6 +281,20 @@ def test_without_the_callback_frozen_batch_norm_moves_and_the_table_says_so(dls)
     assert any('running_mean' in name for name in moved(before, learn.model))
 
 
+def test_fastais_own_freeze_of_batch_norm_is_seen(dls):
+    learn = make_learner(dls, net(), splitter=three_groups, train_bn=False, cbs=BnFreeze())
+    freeze_groups(learn)
+    assert what_trains(learn)['batch norm'].tolist() == ['fixed', 'fixed', 'none']
+    freeze_groups(learn, 1)
+    assert what_trains(learn)['batch norm'].tolist() == ['fixed', 'moves', 'none']
+    before = state(learn.model)
+    learn.fit(1, 1e-3)
+    lower = {id(p) for p in three_groups(learn.model)[0]}
+    names = {n.rpartition('.')[0] for n, p in learn.model.named_parameters() if id(p) in lower}
+    changed = {n for n in moved(before, learn.model) if 'running_mean' in n}
+    assert changed and not {n.rpartition('.')[0] for n in changed} & names
+
+
 @pytest.mark.parametrize('n', [3, -3, -4, 7])
 def test_a_freeze_of_nothing_or_of_all_is_refused(learn, n):
     with pytest.raises(ValueError, match='3 groups'): freeze_groups(learn, n)
@@ -279,8 +307,10 @@ def test_a_freeze_with_one_group_is_refused(dls):
 
 
 def test_a_parameter_in_no_group_is_named(dls):
-    learn = transfer_learner(dls, net(), splitter=lambda model: three_groups(model)[1:])
-    with pytest.raises(ValueError, match=r'in no group, 0\.0\.weight'): what_trains(learn)
+    with pytest.raises(ValueError, match=r'in no group, 0\.0\.weight'):
+        transfer_learner(dls, net(), splitter=lambda model: three_groups(model)[1:])
+    learn = make_learner(dls, net(), splitter=lambda model: three_groups(model)[1:])
+    with pytest.raises(ValueError, match='in no group'): what_trains(learn)
 
 
 def test_an_optimizer_with_groups_of_its_own_is_refused(dls):
@@ -357,15 +387,15 @@ def test_a_soup_is_the_mean_of_the_weights():
     with pytest.raises(ValueError, match='no weights'): soup([])
 
 
-def test_an_ensemble_is_the_mean_of_the_answers_and_leaves_the_learner(learn):
-    before, weights = state(learn.model), [net(seed=s).state_dict() for s in (1, 2)]
-    p, y = ensemble(learn, weights)
-    assert not moved(before, learn.model)
-    expected = 0
-    for given_weights in weights:
-        learn.model.load_state_dict(given_weights)
-        expected = expected + learn.get_preds()[0] / 2
-    assert torch.allclose(p, expected, atol=1e-6) and len(y) == 10
+def test_an_ensemble_is_the_mean_of_the_answers_and_leaves_the_learner(dls):
+    def says(p):
+        "Weights of a network that gives all pictures these probabilities."
+        return {'1.weight': torch.zeros(10, 3072), '1.bias': torch.tensor(p).log()}
+    learn = make_learner(dls, nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
+    before, rest = state(learn.model), [.05] * 8
+    p, y = ensemble(learn, [says([.5, .1] + rest), says([.2, .4] + rest)])
+    assert not moved(before, learn.model) and len(y) == 10
+    assert torch.allclose(p, torch.tensor([.35, .25] + rest), atol=.005)  # bfloat16, maybe
 
 
 # Reading results
