@@ -288,6 +288,20 @@ def noise(nbs):
     return table_of(head, [line(row) for row in sorted(rows, key=lambda row: row['noise'])])
 
 
+def transfer(nbs):
+    "Chapter 10: each way to use a trained network, the rate that was chosen, and seconds."
+    every = measured('transfer-flowers102-128')
+
+    def line(way, rows):
+        seconds = min(row['seconds'] for row in every if row['way'] == way)
+        lr = rows[0]['lr']
+        return [way, mean_and_sd([row['accuracy'] for row in rows]),
+                '—' if lr is None else f'{lr:.0e}'.replace('e-0', 'e-'), f'{seconds:.0f} s']
+    chosen = grouped([row for row in every if row['chosen']], 'way')
+    return table_of(['', 'accuracy, %', 'learning rate', 'fastest run'],
+                    [line(*each) for each in chosen.items()])
+
+
 def grid(rows, line, column, field):
     "Means and standard deviations: a line for each value of one field, a column for another."
     lines, columns = (dict.fromkeys(row[key] for row in rows) for key in (line, column))
@@ -299,4 +313,5 @@ def grid(rows, line, column, field):
 TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
     loaders=loaders, tta=tta, leaderboard=named, split=split, rare=rare,
-    thresholds=thresholds, parts=parts, optimism=optimism, noise=noise)
+    thresholds=thresholds, parts=parts, optimism=optimism, noise=noise,
+    transfer=transfer)
