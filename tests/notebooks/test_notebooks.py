@@ -6,9 +6,11 @@ from tools.pages.chapters import notebooks
 
 OFFLINE = '''import socket
 
-def refuse(self, address): raise OSError(f'{address}: this notebook needs a network')
+def within(self, address, connect=socket.socket.connect):
+    if self.family == socket.AF_UNIX: return connect(self, address)
+    raise OSError(f'{address}: this notebook needs a network')
 
-socket.socket.connect = refuse'''
+socket.socket.connect = within'''
 STEMS = [path.stem for path in notebooks(NBS)]
 
 
