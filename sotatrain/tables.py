@@ -31,7 +31,7 @@ from .transfer import descend, fit_head
 def read_table(
     file: Path,     # a CSV file in UTF-8, with a header
 ) -> pd.DataFrame:  # all as text
-    """A table as it was typed. Raises `ValueError` that names the lines that have more or fewer
+    """A table as it was typed. Raises `ValueError` that names the rows that have more or fewer
     cells than the header, and for a file that is no such table."""
     try:
         with open(file, newline='', encoding='utf-8-sig') as f: rows = [*csv.reader(f)]
