@@ -23,3 +23,13 @@ def write(name, conditions, rows):
     "Replace results/benchmarks/`name`.json in one step, or the file `name` if it ends so."
     file = Path(name) if str(name).endswith('.json') else RESULTS/f'{name}.json'
     write_whole(file, json.dumps(dict(conditions=conditions, rows=rows), indent=1) + '\n')
+
+
+def stored(file, settings):
+    "Rows that were measured in the same way. Raises `ValueError` for others."
+    if not file.exists(): return []
+    found = json.loads(file.read_text(encoding='utf-8'))
+    if found['conditions']['settings'] != settings: raise ValueError(
+        f"{file} has {found['conditions']['settings']}, and this would be {settings}: move it "
+        "away, or let the new one have another name")
+    return found['rows']

@@ -7,15 +7,16 @@ with their right labels. Then networks of chapter 9 are trained on what was not 
 all, plainly, smoothed, and with Mixup. A row is written at once; a second call goes on with
 those that are missing. Writes results/benchmarks/noise.json."""
 import argparse
-import json
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import torch
 from sklearn.model_selection import StratifiedKFold
 
-from bench.common import RESULTS, conditions, write
+from bench.common import RESULTS, conditions, stored, write
 from bench.steps import precision
+from bench.tables import all_features
 from sotatrain.core.split import HALVES, half_of
 from sotatrain.data import class_name, class_names, dataset, image_files, noisy_labels
 from sotatrain.experiment.named import SOTA, sota
@@ -23,7 +24,7 @@ from sotatrain.learner import make_learner, quietly, seeded
 from sotatrain.presize import Augment, get_dls
 from sotatrain.resizing import SCHEDULES
 from sotatrain.tables import out_of_sample, suspects
-from sotatrain.transfer import features, interval, pretrained, pretrained_dls
+from sotatrain.transfer import interval
 
 FOLDS = 4
 SIZE = 128  # of the pictures that features are of, px
@@ -62,12 +63,8 @@ def by_network(recipe, files, labels, seed, device):
 
 def by_features(recipe, files, labels, seed, device):
     "The same, by last layers on the features of chapter 10's network."
-    n, model = len(files), pretrained(2)
-    parts = [*range(n - 1)], [n - 1]  # of no account here: all are seen as in validation
-    dls = pretrained_dls(model, files=files, labels=labels, splits=parts, size=SIZE, seed=0,
-                         device=device)
-    x, y = map(torch.cat, zip(features(model, dls.train), features(model, dls.valid)))
-    return out_of_sample(x, y, dls.c, FOLDS, seed), [*dls.vocab]
+    x, y, vocab = all_features(files, labels, SIZE, device)
+    return out_of_sample(x, y, len(vocab), FOLDS, seed), vocab
 
 
 JUDGES = dict(network=by_network, features=by_features)
@@ -118,39 +115,38 @@ def retrained(way, recipe, path, noise, seed, device, suspicious=()):
 # --- rows
 
 class Store:
-    "The rows of a file; `add` does what is missing, and writes at once."
+    "The rows of a file; `add` computes what is missing, and writes at once."
     def __init__(self, file, about):
-        self.file, self.about = file, about
-        self.rows = json.loads(file.read_text('utf-8'))['rows'] if file.exists() else []
+        self.file, self.about, self.rows = file, about, stored(file, about['settings'])
 
     def add(self, compute, **about):
-        known = [row for row in self.rows if about.items() <= row.items()]
-        if known: return known[0]
-        self.rows.append(about | compute(**about))
-        print({name: value for name, value in self.rows[-1].items() if name != 'suspects'},
-              flush=True)
+        for row in self.rows:
+            if about.items() <= row.items(): return row
+        row = about | compute()
+        print({name: value for name, value in row.items() if name != 'suspects'}, flush=True)
+        self.rows.append(row)
         write(self.file, self.about, self.rows)
-        return self.rows[-1]
+        return row
 
 
 def measure(store, recipe, path, judges, noise, seed, again, device):
-    given = dict(recipe=recipe, path=path, device=device)
+    given, at = (recipe, path, noise, seed, device), dict(noise=noise, seed=seed)
+    network = dict(recipe=recipe.name, epochs=recipe.epochs)
     places = {}
     for judge in judges:
-        row = store.add(lambda what, **about: finding(**about, **given),
-                        what='found', judge=judge, noise=noise, seed=seed)
+        row = store.add(partial(finding, judge, *given), what='found', judge=judge, **at,
+                        **network if judge == 'network' else {})
         places[f'without those of {judge}'] = [*map(int, row['suspects'].split())]
     if not again: return
-    for name in (*ways_of(recipe), *places):
-        store.add(lambda what, way, **about: retrained(
-            way, **about, **given, suspicious=places.get(way, ())),
-            what='trained', way=name, noise=noise, seed=seed)
+    for way in (*ways_of(recipe), *places):
+        store.add(partial(retrained, way, *given, places.get(way, ())), what='trained', way=way,
+                  **at, **network)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data', default='imagenette')
-    parser.add_argument('--recipe', choices=SOTA, default='minutes-15')
+    parser.add_argument('--recipe', choices=SOTA, default='minutes-5')
     parser.add_argument('--epochs', type=int, help="the recipe's, if not given")
     parser.add_argument('--judges', nargs='+', choices=JUDGES, default=[*JUDGES])
     parser.add_argument('--noise', type=int, nargs='+', default=[5, 1, 25])
@@ -161,9 +157,8 @@ def main():
     args = parser.parse_args()
     recipe = sota(args.recipe)
     recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
-    store = Store(RESULTS/'noise.json', conditions(
-        args.device, precision(args.device), recipe=recipe.name, epochs=recipe.epochs,
-        folds=FOLDS, size=SIZE))
+    about = conditions(args.device, precision(args.device), folds=FOLDS, size=SIZE)
+    store = Store(RESULTS/'noise.json', about)
     for seed, noise in product(range(args.seeds), args.noise):
         measure(store, recipe, dataset(args.data), args.judges, noise, seed,
                 noise in args.again, args.device)

@@ -34,11 +34,16 @@ L2 = .1  # chosen on splits of the photographs that come with the library
 L2_LABELS = .01
 
 
-def all_features(files, labels, size):
-    "Activations and targets of all pictures, in the order of `files`."
+def all_pictures(files, labels, size, device='cpu'):
+    "A network, and data that have all pictures but the last one in training."
     model, last = pretrained(2, seed=0), len(files) - 1
-    dls = pretrained_dls(model, 64, files=files, labels=labels, size=size, seed=0, device='cpu',
-                         splits=(range(last), [last]))
+    return model, pretrained_dls(model, 64, files=files, labels=labels, size=size, seed=0,
+                                 device=device, splits=(range(last), [last]))
+
+
+def all_features(files, labels, size, device='cpu'):
+    "Activations and targets of all pictures, in the order of `files`; and the classes."
+    model, dls = all_pictures(files, labels, size, device)
     parts = [features(model, dl) for dl in (dls.train, dls.valid)]
     return *(torch.cat(part) for part in zip(*parts)), [*dls.vocab]
 
@@ -183,9 +188,7 @@ def thresholds(folder, size):
 
 def of_eight_views(files, labels, size):
     "Activations of each view of all pictures: views × pictures × activations."
-    model, last = pretrained(2, seed=0), len(files) - 1
-    dls = pretrained_dls(model, 64, files=files, labels=labels, size=size, seed=0, device='cpu',
-                         splits=(range(last), [last]))
+    model, dls = all_pictures(files, labels, size)
     batches = (x.as_subclass(torch.Tensor) for x, in dls.test_dl(files))
     return torch.cat([torch.stack([activations(model, view) for view in eight_views(x)])
                       for x in batches], 1)

@@ -19,7 +19,7 @@ from time import perf_counter
 
 import torch
 
-from bench.common import RESULTS, conditions, write
+from bench.common import RESULTS, conditions, stored, write
 from bench.steps import precision
 from sotatrain.core.watch import ValidateEvery
 from sotatrain.learner import make_learner, quietly, seeded
@@ -190,16 +190,6 @@ def best_rate(way, rows):
 def mark(rows, elsewhere):
     "The runs that count: those with the best rate."
     for row in rows: row['chosen'] = bool(elsewhere) or row['lr'] == best_rate(row['run'], rows)
-
-
-def stored(file, settings):
-    "Rows that were measured in the same way. Raises `ValueError` for others."
-    if not file.exists(): return []
-    found = json.loads(file.read_text(encoding='utf-8'))
-    if found['conditions']['settings'] != settings: raise ValueError(
-        f"{file} has {found['conditions']['settings']}, and this would be {settings}: move it "
-        "away, or give --results another name")
-    return found['rows']
 
 
 def main():
