@@ -20,7 +20,6 @@ from bench.common import conditions, write
 from bench.transfer import described
 from sotatrain.core.cache import cache_folder
 from sotatrain.transfer import (
-    Features,
     activations,
     features,
     fit_head,
@@ -73,10 +72,10 @@ def accuracy_of(head, given): return (head(given.x).argmax(1) == given.y).float(
 
 def halved(train, valid, n_out):
     "How many answers change when the features were kept in half precision."
-    def answers(given): return fit_head(*given, n_out)(valid.x).argmax(1)
-    half = Features(train.x.half().float(), train.y)
-    return dict(what='half', pictures=len(valid.x),
-                changed=(answers(train) != answers(half)).sum().item())
+    def answers(x, asked): return fit_head(x, train.y, n_out)(asked).argmax(1)
+    def half(x): return x.half().float()
+    kept, halves = answers(train.x, valid.x), answers(half(train.x), half(valid.x))
+    return dict(what='half', pictures=len(valid.x), changed=(kept != halves).sum().item())
 
 
 def measured(args):

@@ -121,6 +121,13 @@ def steps(dls, epochs, lr, seed):
     return answers_of(learn)
 
 
+def cosine(dls, epochs, lr, seed):
+    "One cycle: restarts without a restart."
+    learn = learner(dls, seed)
+    with quietly(learn): fit_cycles(learn, 1, spread(learn, lr), epochs, cbs=at_the_end())
+    return answers_of(learn)
+
+
 def restarts(dls, epochs, lr, seed, cycles=3):
     "As many epochs as 2ⁿ − 1 cycles take, whatever `epochs` says."
     learn = learner(dls, seed)
@@ -144,6 +151,7 @@ WAYS = {
     'LP-FT one rate': partial(tuned, times=1),
     'LP-FT layer decay': partial(tuned, times=4/3, splitter=each_layer),
     'LP-FT in steps': steps,
+    'LP-FT cosine': cosine,
     'LP-FT growing': growing,
     'restarts': restarts,
     'from scratch': scratch}

@@ -6,27 +6,42 @@ sides; satellite tiles from above. A last layer is trained on the features of fo
 of each picture, or of the picture as it is (chapter 10); the test pictures are as they are.
 Then on features at several sizes. Writes results/benchmarks/views.json."""
 import argparse
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 
-import pandas as pd
+import torch
 
 from bench.common import conditions, write
 from bench.transfer import described
 from sotatrain.core.split import random_split
 from sotatrain.data import dataset
 from sotatrain.presize import Augment
-from sotatrain.tables import choose_thresholds, f_beta, fit_labels
+from sotatrain.tables import choose_thresholds, f_beta, fit_labels, read_table
 from sotatrain.transfer import Features, features, fit_head, pretrained, pretrained_dls
 
-CROPS = dict(min_scale=.5, flip=0., max_angle=0., light=0.)
+
+class Zoomed(Augment):
+    "A turned window gets smaller until all of it is in the picture: nothing is reflected."
+    def matrices(self, aspects, generator=None):
+        window, centre = super().matrices(aspects, generator).split((2, 1), -1)
+        def reach(): return window.abs().sum(-1, keepdim=True)  # 1: the border
+        window = window / reach().amax(1, keepdim=True).clamp(min=1)
+        room = 1 - reach()
+        return torch.cat([window, centre.clamp(-room, room)], -1)
+
+
+CROPS = Augment(min_scale=.5, flip=0., max_angle=0., light=0.)
+MIRRORED = replace(CROPS, flip=.5)
+TURNED = replace(MIRRORED, max_angle=180.)
 WAYS = {
     'as it is': None,
     'crops': CROPS,
-    'mirrored': CROPS | dict(flip=.5),
-    'turned by up to 10°': CROPS | dict(flip=.5, max_angle=10.),
-    'turned by any angle': CROPS | dict(flip=.5, max_angle=180.),
-    'with other light': CROPS | dict(flip=.5, light=.3)}
+    'mirrored': MIRRORED,
+    'turned by up to 10°': replace(MIRRORED, max_angle=10.),
+    'turned by any angle': TURNED,
+    'turned by any angle and zoomed': Zoomed(**asdict(TURNED)),
+    'with other light': replace(MIRRORED, light=.3)}
 VIEWS, SIZES = 4, (64, 96, 128, 160, 192, 224)
 L2 = {'clothes': .1, 'flowers': .01, 'satellite tiles': .01}
 
@@ -34,7 +49,7 @@ L2 = {'clothes': .1, 'flowers': .01, 'satellite tiles': .01}
 # --- subjects: how `get_dls` takes them
 
 def planet(folder, seed=0):
-    table = pd.read_csv(Path(folder)/'labels.csv', dtype=str, keep_default_na=False)
+    table = read_table(Path(folder)/'labels.csv')
     there = {file.stem: file for file in Path(folder).rglob('*.jpg')}
     return dict(files=[there[name] for name in table.image_name],
                 labels=[[*dict.fromkeys(tags.split())] for tags in table.tags],
@@ -72,8 +87,8 @@ def score(subject, *parts):
 def by_way(subject, given, size, seeds):
     model = pretrained(2)
     for way, augment in WAYS.items():
-        tfms = Augment(**augment or {})
-        dls = pretrained_dls(model, 64, size=size, seed=0, device='cpu', tfms=tfms, **given)
+        dls = pretrained_dls(model, 64, size=size, seed=0, device='cpu',
+                             tfms=augment or Augment(), **given)
         valid = features(model, dls.valid)
         for seed in range(seeds if augment else 1):
             train = features(model, dls.train, views=VIEWS if augment else 0, seed=seed)

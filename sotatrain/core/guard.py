@@ -6,6 +6,7 @@ import torch
 from fastai.vision.all import Callback, DataLoader, DataLoaders, L, Learner, Normalize, nn
 
 from . import checks
+from .wording import short
 
 __all__ = ['Guard', 'check_batches', 'check_dls', 'check_learner_arguments', 'check_network',
            'check_output', 'normalizer']
@@ -28,7 +29,7 @@ def check_dls(dls):
     """Raises `TypeError` for what are no fastai `DataLoaders`, and for loaders of another kind,
     `ValueError` for batches that are normalized twice."""
     if not isinstance(dls, DataLoaders): raise TypeError(
-        f"dls={_shortly(dls)}: it must be fastai's DataLoaders; get_dls makes them from a "
+        f"dls={short(dls)}: it must be fastai's DataLoaders; get_dls makes them from a "
         "folder or a list of files")
     for dl in dls.loaders:
         if not isinstance(dl, DataLoader): raise TypeError(
@@ -80,7 +81,7 @@ def check_learner_arguments(cbs, bf16, more):
 def _check_callback(cb):
     if isinstance(cb, Callback): return
     if isinstance(cb, type) and issubclass(cb, Callback): return
-    raise TypeError(f"cbs: {_shortly(cb)} is no fastai Callback: give callbacks, as in "
+    raise TypeError(f"cbs: {short(cb)} is no fastai Callback: give callbacks, as in "
                     "cbs=[MixUp(), CheckNormalize()]")
 
 
@@ -101,9 +102,4 @@ def check_output(output, n_out=None):
 def check_network(name, value):
     "Raises `TypeError` if it is no network."
     if not isinstance(value, nn.Module): raise TypeError(
-        f"{name}={_shortly(value)}: it must be a network, a torch.nn.Module")
-
-
-def _shortly(value):
-    text = repr(value)
-    return text if len(text) <= 60 else f'a {type(value).__name__}'
+        f"{name}={short(value)}: it must be a network, a torch.nn.Module")
