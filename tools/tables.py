@@ -289,17 +289,53 @@ def noise(nbs):
 
 
 def transfer(nbs):
-    "Chapter 10: each way to use a trained network, the rate that was chosen, and seconds."
-    every = measured('transfer-flowers102-128')
+    "Chapter 10: each way to use a trained network, at two sizes, and the rate that was chosen."
+    every = [row | dict(size=size) for size in (128, 224)
+             for row in measured(f'transfer-flowers102-{size}')]
+    rows = list(filter(chosen, every))
+    rates = {row['way']: row['lr'] for row in rows}
 
-    def line(way, rows):
-        seconds = min(row['seconds'] for row in every if row['way'] == way)
-        lr = rows[0]['lr']
-        return [way, mean_and_sd([row['accuracy'] for row in rows]),
-                '—' if lr is None else f'{lr:.0e}'.replace('e-0', 'e-'), f'{seconds:.0f} s']
-    chosen = grouped([row for row in every if row['chosen']], 'way')
-    return table_of(['', 'accuracy, %', 'learning rate', 'fastest run'],
-                    [line(*each) for each in chosen.items()])
+    def fastest(*at):
+        seconds = [row['seconds'] for row in every
+                   if (row['way'], row['size']) == at and row['seconds'] is not None]
+        return f'{min(seconds):.0f} s' if seconds else '—'
+
+    def line(way, *accuracies):
+        lr = '—' if rates[way] is None else f'{rates[way]:.0e}'.replace('e-0', 'e-')
+        return [way, *accuracies, lr, fastest(way, 128), fastest(way, 224)]
+    head = ['', 'accuracy at 128 px, %', 'at 224 px, %', 'learning rate',
+            'fastest run at 128 px', 'at 224 px']
+    return table_of(head, [line(*each) for each in grid(rows, 'way', 'size', 'accuracy')[1]])
+
+
+def chosen(row): return row['chosen']
+
+
+def few(nbs):
+    "Chapter 10: accuracy with fewer photographs of each kind."
+    rows = measured('transfer-flowers102-few')
+    ways = {row['way'] for row in rows}
+    rows += [row for row in measured('transfer-flowers102-128')
+             if chosen(row) and row['way'] in ways]
+    shares, lines = grid(rows, 'way', 'share', 'accuracy')
+    return table_of(['%', *(f'{10 * share:.0f} of each kind' for share in shares)], lines)
+
+
+def views(nbs):
+    "Chapter 10: what random views bring to a last layer, by subject."
+    rows = [row for row in measured('views') if row['what'] == 'views']
+    subjects, lines = grid(rows, 'way', 'subject', 'score')
+    return table_of(['%', *subjects], lines)
+
+
+def sizes(nbs):
+    "Chapter 10: a last layer trained at several sizes, tested there and at the largest."
+    rows = [row for row in measured('views') if row['what'] == 'size']
+    columns = [grid(rows, 'size', 'subject', field) for field in ('score', 'at_the_largest')]
+    (subjects, there), (_, largest) = columns
+    lines = [[f'{size} px', *same, *above[1:]] for (size, *same), above in zip(there, largest)]
+    head = *subjects, *(f'{subject}, tested at {rows[-1]["size"]} px' for subject in subjects)
+    return table_of(['trained at', *head], lines)
 
 
 def grid(rows, line, column, field):
@@ -314,4 +350,4 @@ TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
     loaders=loaders, tta=tta, leaderboard=named, split=split, rare=rare,
     thresholds=thresholds, parts=parts, optimism=optimism, noise=noise,
-    transfer=transfer)
+    transfer=transfer, few=few, views=views, sizes=sizes)

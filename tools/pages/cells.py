@@ -44,8 +44,14 @@ CAPTIONS = {
         'Suspects among 9,469 photographs, by last layers on features: one division into four '
         'parts, with 95 % intervals.',
     'transfer':
-        'The Oxford flowers at 128 px, three seeds: accuracy on 1,020 photographs, and seconds '
-        'with one thread, answers included.',
+        'The Oxford flowers at two sizes, three seeds: accuracy on 1,020 photographs, and '
+        'seconds with one thread, answers included.',
+    'few':
+        'The Oxford flowers at 128 px with fewer photographs to train on, three seeds.',
+    'views':
+        'Last layers on four random views of each picture, at 128 px, by subject.',
+    'sizes':
+        'Last layers trained at each size, tested at their own size, and at 224 px.',
     'optimism':
         'What the best of several tries seems to gain over the average, less what it gains on '
         'other pictures.'}
