@@ -8,7 +8,6 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from bench.common import conditions, write
@@ -23,6 +22,7 @@ from sotatrain.tables import (
     f_beta,
     fit_labels,
     oversampled,
+    read_table,
     with_shares,
 )
 from sotatrain.transfer import activations, features, fit_head, pretrained, pretrained_dls
@@ -52,7 +52,7 @@ def all_features(files, labels, size, device='cpu'):
 
 def clothing(folder, size):
     folder = Path(folder)
-    table = pd.read_csv(folder/'images.csv', dtype=str, keep_default_na=False)
+    table = read_table(folder/'images.csv')
     table['file'] = [folder/'images'/f'{name}.jpg' for name in table.image]
     table = table[~table.label.isin(NO_CLASS) & table.file.map(Path.exists)]
     return table, *all_features([*table.file], [*table.label], size)
@@ -154,12 +154,16 @@ def scores(p, y, rare, trained):
 
 # --- several labels
 
+def tiles(folder):
+    "Satellite tiles: their files, and the tags of each, none of them twice."
+    table = read_table(Path(folder)/'labels.csv')
+    there = {file.stem: file for file in Path(folder).rglob('*.jpg')}
+    return ([there[name] for name in table.image_name],
+            [[*dict.fromkeys(tags.split())] for tags in table.tags])
+
+
 def thresholds(folder, size):
-    folder = Path(folder)
-    table = pd.read_csv(folder/'labels.csv', dtype=str, keep_default_na=False)
-    tags = [[*dict.fromkeys(each.split())] for each in table.tags]
-    there = {file.stem: file for file in folder.rglob('*.jpg')}
-    files = [there[name] for name in table.image_name]
+    files, tags = tiles(folder)
     x, y, vocab = all_features(files, tags, size)
     views = of_eight_views(files, tags, size)
     always = torch.tensor([name in ('primary', 'clear') for name in vocab])

@@ -115,17 +115,15 @@ def growing(dls, epochs, lr, seed):
     return tuned(dls, epochs, lr, seed, cbs=[ProgressiveResize(dls.train.size // 2)])
 
 
-def steps(dls, epochs, lr, seed):
+def scheduled(dls, epochs, lr, seed, fit):
     learn = learner(dls, seed)
-    with quietly(learn): fit_steps(learn, epochs, spread(learn, lr), cbs=at_the_end())
+    with quietly(learn): fit(learn, epochs, spread(learn, lr), cbs=at_the_end())
     return answers_of(learn)
 
 
-def cosine(dls, epochs, lr, seed):
+def fit_cosine(learn, epochs, lr, cbs):
     "One cycle: restarts without a restart."
-    learn = learner(dls, seed)
-    with quietly(learn): fit_cycles(learn, 1, spread(learn, lr), epochs, cbs=at_the_end())
-    return answers_of(learn)
+    fit_cycles(learn, 1, lr, cycle_len=epochs, cbs=cbs)
 
 
 def restarts(dls, epochs, lr, seed, cycles=3):
@@ -150,8 +148,8 @@ WAYS = {
     'LP-FT': tuned,
     'LP-FT one rate': partial(tuned, times=1),
     'LP-FT layer decay': partial(tuned, times=4/3, splitter=each_layer),
-    'LP-FT in steps': steps,
-    'LP-FT cosine': cosine,
+    'LP-FT in steps': partial(scheduled, fit=fit_steps),
+    'LP-FT cosine': partial(scheduled, fit=fit_cosine),
     'LP-FT growing': growing,
     'restarts': restarts,
     'from scratch': scratch}

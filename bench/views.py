@@ -8,16 +8,16 @@ Then on features at several sizes. Writes results/benchmarks/views.json."""
 import argparse
 from dataclasses import asdict, replace
 from itertools import chain
-from pathlib import Path
 
 import torch
 
 from bench.common import conditions, write
+from bench.tables import tiles
 from bench.transfer import described
 from sotatrain.core.split import random_split
 from sotatrain.data import dataset
 from sotatrain.presize import Augment
-from sotatrain.tables import choose_thresholds, f_beta, fit_labels, read_table
+from sotatrain.tables import choose_thresholds, f_beta, fit_labels
 from sotatrain.transfer import Features, features, fit_head, pretrained, pretrained_dls
 
 
@@ -49,11 +49,8 @@ L2 = {'clothes': .1, 'flowers': .01, 'satellite tiles': .01}
 # --- subjects: how `get_dls` takes them
 
 def planet(folder, seed=0):
-    table = read_table(Path(folder)/'labels.csv')
-    there = {file.stem: file for file in Path(folder).rglob('*.jpg')}
-    return dict(files=[there[name] for name in table.image_name],
-                labels=[[*dict.fromkeys(tags.split())] for tags in table.tags],
-                splits=random_split(len(table), .5, seed))
+    files, tags = tiles(folder)
+    return dict(files=files, labels=tags, splits=random_split(len(files), .5, seed))
 
 
 def subjects(args):

@@ -292,7 +292,7 @@ def transfer(nbs):
     "Chapter 10: each way to use a trained network, at two sizes, and the rate that was chosen."
     every = [row | dict(size=size) for size in (128, 224)
              for row in measured(f'transfer-flowers102-{size}')]
-    rows = list(filter(chosen, every))
+    rows = [row for row in every if row['chosen']]
     rates = {row['way']: row['lr'] for row in rows}
 
     def fastest(*at):
@@ -308,15 +308,12 @@ def transfer(nbs):
     return table_of(head, [line(*each) for each in grid(rows, 'way', 'size', 'accuracy')[1]])
 
 
-def chosen(row): return row['chosen']
-
-
 def few(nbs):
     "Chapter 10: accuracy with fewer photographs of each kind."
     rows = measured('transfer-flowers102-few')
     ways = {row['way'] for row in rows}
     rows += [row for row in measured('transfer-flowers102-128')
-             if chosen(row) and row['way'] in ways]
+             if row['chosen'] and row['way'] in ways]
     shares, lines = grid(rows, 'way', 'share', 'accuracy')
     return table_of(['%', *(f'{10 * share:.0f} of each kind' for share in shares)], lines)
 
