@@ -4,7 +4,8 @@ import hashlib
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from itertools import chain
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -24,19 +25,21 @@ def random_split(
     """Hold back a share of items at random.
 
     With `groups`, `valid` is a share of the groups, and a group counts for the label of its
-    first item. A label of one group only stays in training. Raises `ValueError` for lists that
-    are not `n` long, and if a side would be empty."""
-    _check(n, valid, seed, labels=labels, groups=groups)
-    groups = list(range(n) if groups is None else groups)
-    labels = [None]*n if labels is None else list(labels)
+    first item. Each label keeps a group for training. Raises `ValueError` for lists that are
+    not `n` long, for an item without a group, and if a side would be empty."""
+    whole('n', n, least=2)
+    number('valid', valid, high=1)
+    whole('seed', seed, least=0)
+    groups = range(n) if groups is None else _groups(groups, n)
+    labels = [None]*n if labels is None else one_for_each('labels', labels, n)
     label_of = {}
     for group, label in zip(groups, labels): label_of.setdefault(group, label)
     held_back = _held_back(label_of, valid, random.Random(int(seed)))
     train = [i for i, group in enumerate(groups) if group not in held_back]
     val = [i for i, group in enumerate(groups) if group in held_back]
     if not (train and val): raise ValueError(
-        f"valid={valid} of {len(label_of)} groups leaves none for "
-        f"{'validation' if train else 'training'}: take another share, or more data")
+        f"a share of {valid} of {len(label_of)} groups leaves none for "
+        f"{'validation' if train else 'training'}: take another one, or more data")
     return train, val
 
 
@@ -50,24 +53,42 @@ def _held_back(label_of, valid, rng):
     line.sort(key=lambda group: place[label_of[group]])  # a stable sort keeps the order in each
     start = rng.random()
     def passed(i): return math.floor(i*valid + start)
-    return {group for i, group in enumerate(line) if passed(i + 1) > passed(i)}
-
-
-def _check(n, valid, seed, **lists):
-    whole('n', n, least=2)
-    number('valid', valid, high=1)
-    whole('seed', seed, least=0)
-    for name, values in lists.items():
-        if values is not None: one_for_each(name, values, n)
+    held_back = {group for i, group in enumerate(line) if passed(i + 1) > passed(i)}
+    last_of = {label_of[group]: group for group in line if label_of[group] is not None}
+    learned = {label_of[group] for group in line if group not in held_back}
+    return held_back - {group for label, group in last_of.items() if label not in learned}
 
 
 def one_for_each(name, values, n) -> list:
-    "`values` as a list. Raises `TypeError` or `ValueError` if it is none with `n` entries."
-    if isinstance(values, (str, bytes)) or not hasattr(values, '__len__'): raise TypeError(
-        f"{name}={short(values)}: give a list with {n} entries, one for each")
+    """`values`, such as a list, an array, a tensor or a column of a table, as a list of plain
+    values. Raises `TypeError` or `ValueError` if it is none with `n` entries."""
+    if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, '__len__'):
+        raise TypeError(f"{name}={short(values)}: give a list with {n} entries, one for each")
+    values = _plain(values)
     if len(values) != n: raise ValueError(
         f"{name} has {len(values)} entries for {n}: give one for each")
-    return list(values)
+    return values
+
+
+def _plain(values):
+    "As a list. Single values of arrays and tensors, which compare by identity, become Python's."
+    if hasattr(values, 'tolist'): return values.tolist()
+    return [v.item() if getattr(v, 'ndim', None) == 0 else v for v in values]
+
+
+def _groups(groups, n):
+    "As a list. Raises `TypeError` or `ValueError` for what tells no groups apart."
+    groups = one_for_each('groups', groups, n)
+    try: set(groups)
+    except TypeError: raise TypeError(
+        "groups has entries that cannot be compared, such as lists: use text, numbers or "
+        "tuples") from None
+    from pandas import isna  # here, so that `half_of` alone stays light
+    for i, group in enumerate(groups):
+        if isna(group) is True or group == '': raise ValueError(
+            f"groups has {group!r} at place {i}: if nobody knows whose it is, leave it out, or "
+            "give it a group of its own")
+    return groups
 
 
 # --- halves of the validation pictures
@@ -92,24 +113,26 @@ def parts_for(
 ) -> tuple:         # two lists of places in `files`: for training, for validation
     """Raises `TypeError` for `splits` that are none, `ValueError` for a side that is empty and
     for a group, or a picture, on both sides."""
-    groups = files if groups is None else _hashable(one_for_each('groups', groups, len(files)))
+    groups = files if groups is None else _groups(groups, len(files))
     if splits is None: splits = .2
     if isinstance(splits, Real):
         number('splits', splits, high=1)
         one_class = all(isinstance(label, (str, Integral)) for label in labels)
-        return random_split(len(files), splits, 0, labels if one_class else None, groups)
-    train, val = _checked(splits(files) if callable(splits) else splits, len(files))
-    both = {groups[i] for i in train} & {groups[i] for i in val}
-    if both: raise ValueError(
-        f"splits has {min(map(str, both))} on both sides: what is trained on cannot be "
-        "validated on")
+        given = labels if one_class else None
+        train, val = random_split(len(files), splits, 0, given, groups)
+    else: train, val = _checked(splits(files) if callable(splits) else splits, len(files))
+    for values in groups, files:  # a picture that is there twice may be in two groups
+        both = {values[i] for i in train} & {values[i] for i in val}
+        if both: raise ValueError(
+            f"splits has {min(map(str, both))} on both sides: what is trained on cannot be "
+            "validated on")
     return train, val
 
 
 def _checked(splits, n):
-    try: parts = [list(part) for part in splits]
+    try: parts = [_plain(part) for part in splits]
     except TypeError: parts = []
-    if len(parts) != 2 or not all(isinstance(i, Integral) for part in parts for i in part):
+    if len(parts) != 2 or not all(map(_is_place, chain(*parts))):
         raise TypeError(
             f"splits={short(splits)}: give two lists of places in files (for training, for "
             "validation), a share such as .2, or a function such as RandomSplitter(seed=0)")
@@ -118,15 +141,13 @@ def _checked(splits, n):
         wrong = next((i for i in part if not 0 <= i < n), None)
         if wrong is not None: raise ValueError(
             f"splits has {wrong} for {n} files: places go from 0 to {n - 1}")
+    twice = [i for i, often in Counter(parts[1]).items() if often > 1]
+    if twice: raise ValueError(
+        f"splits has {twice[0]} twice for validation: it would count twice; name it once")
     return parts
 
 
-def _hashable(groups):
-    try: set(groups)
-    except TypeError: raise TypeError(
-        "groups has entries that cannot be compared, such as lists: use text, numbers or "
-        "tuples") from None
-    return groups
+def _is_place(i): return isinstance(i, Integral) and not isinstance(i, bool)
 
 
 def kept_only(kept, labels, splits, groups):

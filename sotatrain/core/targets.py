@@ -147,6 +147,7 @@ def encoders(
 
     Raises `TypeError` for other targets and mixed ones, `ValueError` for numbers that are not
     finite and for lists of different lengths."""
+    _check_named(files, targets)
     forms = [_form(target) for target in targets]
     listed, kinds = ({*part} for part in zip(*forms)) if forms else ({False}, set())
     kinds = frozenset().union(*kinds)
@@ -154,7 +155,23 @@ def encoders(
     if 'fraction' in kinds: return [RegressionSetup(c=_width(files, targets))]
     if listed == {False}: return [Categorize(vocab=vocab or _two_or_more(targets), sort=False)]
     vocab = vocab or sorted({label for several in targets for label in several})
+    if not vocab: raise ValueError("labels is empty for each file: give one some, or more")
     return [MultiCategorize(vocab=vocab), OneHotEncode(c=len(vocab))]
+
+
+def _check_named(files, targets):
+    "Raises `ValueError` for an empty name, and for 0 and 1 in place of names."
+    rows = [_values(target)[1] for target in targets]
+    empty = next((file for file, row in zip(files, rows) if '' in row), None)
+    if empty: raise ValueError(
+        f"labels gives an empty name for {empty}: give a class, or leave the file out")
+    if rows and all(_is_one_hot(row, len(rows[0])) for row in rows): raise ValueError(
+        f"labels gives {short(rows[0])} for {files[0]}: this looks like 0 or 1 for each class; "
+        "give a list of the names of those that are there")
+
+
+def _is_one_hot(row, n):
+    return len(row) == n > 1 and all(isinstance(v, Real) and v in (0, 1) for v in row)
 
 
 def _two_or_more(labels):
@@ -205,11 +222,16 @@ def _encoders_of(dls):
 
 _KINDS = [{*kinds.split()} for kinds in ('', 'text', 'whole', 'fraction', 'whole fraction')]
 
-def _form(target):
-    "Whether a target is a list, and the kinds of what it says."
+def _values(target):
+    "Whether a target is a list, and what it says."
     if hasattr(target, 'tolist'): target = target.tolist()  # an array's, a tensor's
     listed = isinstance(target, (list, tuple, set, frozenset))
-    return listed, frozenset(map(_kind, target if listed else [target]))
+    return listed, [*target] if listed else [target]
+
+def _form(target):
+    "Whether a target is a list, and the kinds of what it says."
+    listed, values = _values(target)
+    return listed, frozenset(map(_kind, values))
 
 def _kind(value):
     kinds = dict(text=str, whole=Integral, fraction=Real)

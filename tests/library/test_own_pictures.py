@@ -5,6 +5,7 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fastai.vision.all import Learner, PILImage, Pipeline
@@ -216,3 +217,63 @@ def test_each_kind_of_label_has_a_loss_and_a_metric(tiny, label):
         loss, metric = learn.validate()
     assert np.isfinite([loss, metric]).all()
 
+
+
+@pytest.mark.parametrize('groups', [
+    np.arange(100) // 2, torch.arange(100) // 2, pd.Series(range(100)) // 2,
+    [*torch.arange(100) // 2]])
+def test_groups_may_be_an_array_a_tensor_or_a_column(groups):
+    train, val = random_split(100, groups=groups)
+    assert train + val and not {i // 2 for i in train} & {i // 2 for i in val}
+    half = [*range(50)], [*range(50, 100)]
+    assert parts_for([*range(100)], [*'xy']*50, half, groups) == half
+    across = torch.arange(0, 100, 2), torch.arange(1, 100, 2)
+    with pytest.raises(ValueError, match='both sides'):
+        parts_for([*range(100)], [*'xy']*50, across, groups)
+
+
+@pytest.mark.parametrize('missing', [None, '', float('nan'), pd.NA, pd.NaT])
+def test_a_picture_without_a_group_is_named(missing):
+    with pytest.raises(ValueError, match='at place 3'):
+        random_split(9, groups=['a', 'b', 'c', missing, *'defgh'])
+
+
+def test_groups_by_name_are_refused_and_not_taken_for_their_names():
+    with pytest.raises(TypeError, match='one for each'):
+        parts_for([*'abcd'], [*'xyxy'], groups=dict.fromkeys('abcd', 1))
+
+
+@given(lists(classes, 20), st.floats(.5, .98), seeds)
+@settings(max_examples=15, deadline=None)
+def test_each_label_keeps_something_for_training(labels, valid, seed):
+    train, _ = random_split(len(labels), valid, seed, labels)
+    assert {labels[i] for i in train} == {*labels}
+
+
+@pytest.mark.parametrize('splits, message', [
+    (([True, False, True], [False, True, False]), 'two lists of places'),
+    (([0, 0], [1, 1]), 'splits has 1 twice for validation')])
+def test_a_split_by_hand_is_two_lists_of_places(splits, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        parts_for([*'abc'], [*'xxx'], splits)
+
+
+def test_a_picture_that_is_there_twice_has_to_be_in_one_group():
+    files, labels = [*'abcdefgh']*2, [*'xy']*8
+    for splits in None, ([*range(8)], [*range(8, 16)]):
+        with pytest.raises(ValueError, match='on both sides'):
+            parts_for(files, labels, splits, groups=[*range(16)])
+    assert parts_for(files, labels, groups=[*range(8)]*2)
+
+
+@pytest.mark.parametrize('label, message', [
+    (lambda i: '' if i == 3 else 'ab'[i % 2], 'an empty name'),
+    (lambda i: [''] if i == 3 else ['a'], 'an empty name'),
+    (lambda i: [int(i % 2 == 0), int(i % 2)], '0 or 1 for each class'),
+    (lambda i: torch.tensor([i % 2 == 0, i % 2 == 1]), '0 or 1 for each class'),
+    (lambda i: np.eye(3)[i % 3], '0 or 1 for each class'),
+    (lambda i: [], 'empty for each file')])
+def test_labels_that_name_nothing_are_refused(tiny, label, message):
+    files = image_files(tiny)
+    with pytest.raises(ValueError, match=message):
+        get_dls(24, 8, presize=32, files=files, labels=[*map(label, range(len(files)))])
