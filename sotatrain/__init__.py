@@ -9,7 +9,7 @@ Modules:
 - `sotatrain.core.convolution`: Faster convolutions in training, on a processor: on small feature maps, and depthwise ones.
 - `sotatrain.core.docs`: Comments beside parameters, for `help()`: `document(__name__)` ends a module.
 - `sotatrain.core.pictures`: What a picture is: by its file's name, and as the one way from anything to a Pillow image.
-- `sotatrain.core.pretrained`: Weights that somebody else trained: found without a network, checked, and loaded by order.
+- `sotatrain.core.pretrained`: Weights that somebody else trained: found without a network, checked, and loaded by name or, where names differ, by order.
 - `sotatrain.core.processes`: Several processes that train one network together: who is who, and what one tells the others.
 - `sotatrain.core.resume`: The state of a learner in the middle of a fit, and how to go on from there: with the same weights, bit for bit on a processor, as a fit that was never interrupted.
 - `sotatrain.core.stage`: A stage of a training run: epochs with pictures of one size.

@@ -23,7 +23,8 @@ from fastai.vision.all import *
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 # %% ../nbs/11_tables.ipynb #b1000035
-from .core.checks import choice, number, positive, probabilities, tensor, whole
+from .core.checks import choice, filled, number, positive, probabilities, tensor, whole
+from .core.split import groups_of
 from .learner import seeded
 from .transfer import descend, fit_head
 
@@ -34,16 +35,30 @@ def read_table(
     """A table as it was typed. Raises `ValueError` that names the rows that have more or fewer
     cells than the header, and for a file that is no such table."""
     try:
-        with open(file, newline='', encoding='utf-8-sig') as f: rows = [*csv.reader(f)]
+        with open(file, newline='', encoding='utf-8-sig') as f:
+            rows = [*enumerate(csv.reader(f, strict=True), 1)]
     except (UnicodeDecodeError, csv.Error) as error: raise ValueError(
         f"{file} is no CSV file in UTF-8 ({error}): save it as one") from error
+    rows = [(i, row) for i, row in rows if len(row) > 1 or ''.join(row).strip()]
     if not rows: raise ValueError(f"{file} is empty: it must begin with names of columns")
-    wide = len(rows[0])
-    wrong = [f'{i} ({len(row)})' for i, row in enumerate(rows, 1) if row and len(row) != wide]
+    (_, names), *rows = rows
+    _check_columns(file, names)
+    wrong = [f'{i} ({len(row)})' for i, row in rows if len(row) != len(names)]
     if wrong: raise ValueError(
-        f"{file} has {wide} columns, and other numbers of cells in {len(wrong)} rows, such as "
-        f"{', '.join(wrong[:3])}: a cell with a comma in it must be in quotes")
-    return pd.DataFrame([*filter(None, rows[1:])], columns=rows[0])
+        f"{file} has {len(names)} columns, and other numbers of cells in {len(wrong)} rows, "
+        f"such as {', '.join(wrong[:3])}: a cell with a comma in it must be in quotes")
+    return pd.DataFrame([row for _, row in rows], columns=names)
+
+
+# %% ../nbs/11_tables.ipynb #b1000037
+def _check_columns(file, names):
+    other = next((mark for mark in ';\t|' if mark in names[0]), None)
+    if len(names) == 1 and other: raise ValueError(
+        f"{file} has one column, {names[0]!r}: save it with commas instead of {other!r}")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None: raise ValueError(
+        f"{file} has two columns {twice!r}: give each a name of its own")
+
 
 # %% ../nbs/11_tables.ipynb #b1000002
 def _spelled(name): return unicodedata.normalize('NFC', name).casefold()
@@ -60,20 +75,33 @@ def _wrong_names(names, folder):
         elif name in first: yield row, name, f'named in row {first[name]}, too'
         elif name not in there and found:
             yield row, name, f'written otherwise: the file is {found!r}'
-        elif name not in there: yield row, name, 'no such file'
+        elif name not in there and not (folder/name).is_file():  # by a link, it may be
+            yield row, name, 'no such file'
         first.setdefault(name, row)
+
 
 # %% ../nbs/11_tables.ipynb #b1000003
 def _wrong_labels(labels, known, sep):
     "(row, label, fault) for each label, or each of several."
-    for row, label in labels.items():
-        parts = label.split(sep) if sep else [label]
-        if not all(map(str.strip, parts)): yield row, label, 'no label'
-        for part in dict.fromkeys(filter(str.strip, parts)):
-            bare = part.strip()
-            if part != bare: yield row, label, f'spaces around {bare!r}'
-            elif known is not None and part not in known: yield row, label, f'unknown: {part!r}'
-            if parts.count(part) > 1: yield row, label, f'{bare!r} twice'
+    rows = [(row, label, label.split(sep) if sep else [label]) for row, label in labels.items()]
+    usual = _usual(part.strip() for *_, parts in rows for part in parts)
+    for row, label, parts in rows:
+        found = Counter(map(str.strip, parts))
+        if found.pop('', 0): yield row, label, 'no label'
+        for name, often in found.items():
+            if name not in parts: yield row, label, f'spaces around {name!r}'
+            if known is not None and name not in known: yield row, label, f'unknown: {name!r}'
+            if often > 1: yield row, label, f'{name!r} twice'
+            if known is None and name != (other := usual[_spelled(name)]):
+                yield row, label, f'{name!r} is elsewhere written {other!r}'
+
+
+# %% ../nbs/11_tables.ipynb #b1000040
+def _usual(names):
+    "How each label is spelled most often, whatever its case and the form of its accents."
+    often = Counter(names)
+    return {_spelled(name): name for name in sorted(often, key=often.get)}
+
 
 # %% ../nbs/11_tables.ipynb #b1000004
 def faults(
@@ -86,10 +114,12 @@ def faults(
 ) -> pd.DataFrame:        # a line for each fault: row of the table, column, value, fault
     """All that is wrong with a table of labels, as far as it shows without opening a picture.
 
-    Raises `ValueError` for columns that are not there or not text, and for no folder."""
+    Raises `ValueError` for columns that are not there, twice or not text, and for no folder."""
     for column in (file, label):
         if column not in table: raise ValueError(
             f"no column {column!r}: the table has {', '.join(map(str, table.columns))}")
+        if isinstance(table[column], pd.DataFrame): raise ValueError(
+            f"two columns are called {column!r}: give each a name of its own")
         if not all(isinstance(value, str) for value in table[column]): raise ValueError(
             f"{column} is not all text: read the table with read_table")
     if not Path(folder).is_dir(): raise ValueError(f"there is no folder {folder}")
@@ -169,15 +199,16 @@ def balanced_accuracy(
 def fit_labels(
     x: Tensor,         # pictures × activations
     y: Tensor,         # pictures × labels: 1 where a label is there, else 0
-    l2: float = 1e-2,  # see `fit_head`
+    l2: float = 1e-2,  # weight decay, see `fit_head`; the loss is a mean over labels, too
 ) -> nn.Linear:
     "The best linear layer with a sigmoid for each label. Raises for impossible tensors."
     positive('l2', l2)
-    tensor('x', x, ('n', 'activations'), 'floats', finite=True)
+    filled('x', x, 'activations')
     tensor('y', y, (len(x), 'labels'), low=0, high=1)
+    x, y = x.float(), y.float()
     head = nn.utils.skip_init(nn.Linear, x.shape[1], y.shape[1])
     for p in head.parameters(): nn.init.zeros_(p)
-    descend(head, lambda: F.binary_cross_entropy_with_logits(head(x), y.float())
+    descend(head, lambda: F.binary_cross_entropy_with_logits(head(x), y)
             + l2/2 * head.weight.square().sum())
     return head
 
@@ -215,9 +246,10 @@ def bootstrap(
     tensor('values', values, ('n',), finite=True)
     if not len(values): raise ValueError("values is empty: there is nothing to resample")
     whole('n', n)
-    values = values.detach().cpu()
-    with seeded(seed): rows = torch.randint(len(values), (n, len(values)))
-    low, high = values.double()[rows].mean(1).quantile(torch.tensor([.025, .975]).double())
+    values = values.detach().cpu().double()
+    def mean(): return values[torch.randint(len(values), values.shape)].mean()
+    with seeded(seed): means = torch.stack([mean() for _ in range(n)])
+    low, high = means.quantile(torch.tensor([.025, .975]).double())
     return low.item(), high.item()
 
 # %% ../nbs/11_tables.ipynb #b1000012
@@ -227,13 +259,14 @@ def choose_thresholds(
     beta: float = 2,  # see `f_beta`
     rounds: int = 2,  # through all labels
 ) -> Tensor:          # one for each label; infinity says it never
-    """Thresholds for the highest mean F-beta, one label after the other.
+    """Thresholds for a high mean F-beta, one label after the other, in steps of 0.01.
 
     A label that is never there gets infinity. Between thresholds that are as good, the one
-    next to 0.5 is taken."""
+    next to 0.5 is taken. Raises `ValueError` for what are no probabilities."""
+    filled('p', p, 'labels', low=0, high=1)
     tensor('y', y, tuple(p.shape), low=0, high=1)
     whole('rounds', rounds)
-    p, y = p.detach().cpu(), y.cpu()
+    p, y = p.detach().cpu().float(), y.cpu()
     grid = torch.arange(1, 101) / 100
     grid = grid[(grid - .5).abs().argsort(stable=True)]
     chosen = torch.full((p.shape[1],), .5)
@@ -319,9 +352,10 @@ def out_of_sample(
     groups: list = None,  # one for each picture: those of a group are in one part
     **more,          # more for `fit_head`
 ) -> Tensor:         # pictures × classes: probabilities of layers that have not seen them
-    "Raises `ValueError` for fewer than two folds, or a class with fewer pictures than folds."
+    """Raises `ValueError` for fewer than two folds, a class with fewer pictures than folds, and
+    a class that is, with its groups, in one fold alone."""
     tensor('y', y, (len(x),), 'whole numbers', low=0, high=n_out - 1)
-    x, y = x.detach().cpu(), y.detach().cpu().long()
+    x, y = x.detach().cpu().float(), y.detach().cpu().long()
     p = torch.full((len(x), n_out), torch.nan)
     for seen, unseen in _folds(y, n_out, folds, seed, groups):
         head = fit_head(x[seen], y[seen], n_out, **more)
@@ -330,13 +364,31 @@ def out_of_sample(
 
 # %% ../nbs/11_tables.ipynb #b1000022
 def _folds(y, n_out, folds, seed, groups):
+    "Pairs of places: those that a layer learns from, and those that it judges."
     whole('folds', folds, 2)
-    fewest, rarest = torch.bincount(y, minlength=n_out).min(0)
-    if fewest < folds: raise ValueError(
-        f"class {int(rarest)} has {int(fewest)} pictures, and there are {folds} folds: take "
-        "fewer, or leave the class out")
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    return kind(folds, shuffle=True, random_state=seed).split(y, y, groups)
+    counts = torch.bincount(y, minlength=n_out)
+    if counts.min() < folds: raise ValueError(
+        f"class {int(counts.argmin())} has {int(counts.min())} pictures, and there are {folds} "
+        "folds: take fewer, or leave the class out")
+    if groups is None:
+        return StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y)
+    groups = groups_of(groups, len(y))
+    place = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    if len(place) < folds: raise ValueError(
+        f"there are {len(place)} groups, and {folds} folds: take fewer")
+    parts = [*StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
+        y, y, [place[group] for group in groups])]
+    for seen, _ in parts: _check_all_seen(y[seen], n_out)
+    return parts
+
+
+# %% ../nbs/11_tables.ipynb #b1000038
+def _check_all_seen(y, n_out):
+    missing = {*range(n_out)} - {*y.tolist()}
+    if missing: raise ValueError(
+        f"all groups with class {min(missing)} are in one fold, whose layer would not know the "
+        "class: take fewer folds, or leave the class out")
+
 
 # %% ../nbs/11_tables.ipynb #b1000017
 def _confident(p, y):
@@ -372,23 +424,40 @@ def suspects(
 
 # %% ../nbs/11_tables.ipynb #b1000019
 def submission(
-    answers: dict,         # by name of a picture: what was predicted
+    answers: dict,         # by name of a picture: what was predicted; or a Series
     sample: pd.DataFrame,  # how it should look: its first column has the names
 ) -> pd.DataFrame:         # the names in the order of `sample`, and the answers
     """A table of answers in somebody else's order.
 
-    Raises `ValueError` that names some, if names are missing, too many, or there twice."""
+    Raises `ValueError` that names some, if names are missing, too many, or there twice, and for
+    an answer that is none."""
     if len(sample.columns) != 2: raise ValueError(
         f"the sample has {len(sample.columns)} columns: give one of names, one of answers")
     names, column = sample[sample.columns[0]], sample.columns[1]
     twice = names[names.duplicated()]
     if len(twice): raise ValueError(f"the sample has {twice.iloc[0]!r} twice: mend it first")
-    missing, surplus = {*names} - {*answers}, {*answers} - {*names}
-    for kind, those in (('has no answer', missing), ('is not asked for', surplus)):
+    answers = {name: _plain(name, answer) for name, answer in answers.items()}
+    _check_names({*names}, {*answers})
+    return pd.DataFrame({names.name: names, column: [answers[name] for name in names]})
+
+
+# %% ../nbs/11_tables.ipynb #b1000039
+def _plain(name, answer):
+    "A value that is written as it is: a tensor's number, and no NaN."
+    if hasattr(answer, 'tolist'): answer = answer.tolist()
+    if pd.isna(answer) is True: raise ValueError(
+        f"the answer for {name!r} is {answer}: a file would have an empty cell there")
+    return answer
+
+def _check_names(asked, given):
+    for kind, those in (('has no answer', asked - given), ('is not asked for', given - asked)):
+        if those and {*map(str, asked)} == {*map(str, given)}: raise ValueError(
+            f"{min(those, key=str)!r} {kind}: some names are text and others numbers; read "
+            "both tables as text, as read_table does")
         if those: raise ValueError(
             f"{len(those)} names do not fit; {min(those, key=str)!r}, for one, {kind}: are "
             "these the same pictures?")
-    return pd.DataFrame({names.name: names, column: [answers[name] for name in names]})
+
 
 from .core.docs import document
 

@@ -30,7 +30,17 @@ from scipy.stats import binomtest
 
 # %% ../nbs/10_transfer.ipynb #c1000035
 from .core.cache import cache_folder, new_file
-from .core.checks import choice, nearest, positive, probabilities, tensor, whole
+from sotatrain.core.checks import (
+    as_path,
+    choice,
+    filled,
+    nearest,
+    positive,
+    probabilities,
+    tensor,
+    text,
+    whole,
+)
 from .core.content import file_digests
 from .core.guard import check_network
 from .core.items import file_of, items_of
@@ -40,7 +50,7 @@ from sotatrain.core.pretrained import (
     packaged_weights,
     read_weights,
 )
-from .core.wording import reason
+from .core.wording import reason, short
 from .learner import make_learner, seeded
 from .normalize import CheckNormalize, Normalize, normalization
 from .presize import PresizedDL, get_dls
@@ -76,6 +86,8 @@ def pretrained(
     download, `ValueError` for an unknown name and for a file that is damaged, holds objects, or
     is of another network."""
     whole('n_out', n_out)
+    text('arch', arch)
+    if file is not None: file = as_path('file', file)
     if file is None and arch in PACKAGED: file = packaged_weights(arch)
     with seeded(seed):
         model = _from_timm(arch, download=file is None)
@@ -148,6 +160,9 @@ def activations(
     if len(kept) == 1 and kept[0].ndim == 2:
         with torch.no_grad(): alike = torch.allclose(last(kept[0]), scores, atol=1e-4)
         if alike: return kept[0]
+    if not scores.isfinite().all(): raise ValueError(
+        f"{type(model).__name__} answers with NaN or infinite numbers, as after too high a "
+        "rate: load its weights anew")
     raise ValueError(f"{type(model).__name__} does not end with its last linear layer: its "
                      "activations alone do not decide its answer")
 
@@ -173,22 +188,29 @@ def _statistics_of(dl):
 _FORMAT = 1  # of the files; counted up when a later version computes anything differently
 
 def _file_of(model, dl, views, seed):
-    "Where features are kept; None if a transform that nobody can compare decides them, too."
+    "Where features are kept; None if something that nobody can compare decides them, too."
     if len(dl.after_batch.fs) > (normalization(dl) is not None): return None
+    try: files = [file_of(item) for item in dl.dataset.items]
+    except TypeError: return None
     random = [views, seed, dl.bs, str(dl.augment)] if views else None
     facts = [_FORMAT, _digest_of(model), dl.size, dl.store.side, _statistics_of(dl), random,
-             file_digests([file_of(item) for item in dl.dataset.items])]
+             file_digests(files)]
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     return cache_folder()/'features'/f'{digest}.npy'
 
-def _kept(file, compute):
-    "What a file holds; computed, and written, if it is missing or damaged."
-    with suppress(OSError, ValueError, EOFError): return torch.from_numpy(np.load(file))
+
+# %% ../nbs/10_transfer.ipynb #c1000042
+def _kept(file, compute, agrees):
+    "What a file holds; computed, and written, if it is missing, damaged, or does not agree."
+    with suppress(OSError, ValueError, EOFError, TypeError):
+        found = torch.from_numpy(np.load(file))
+        if agrees(found): return found
     values = compute()
     with suppress(OSError):  # without a cache it takes longer, no more
         file.parent.mkdir(parents=True, exist_ok=True)
         with new_file(file) as draft, open(draft, 'wb') as out: np.save(out, values.numpy())
     return values
+
 
 # %% ../nbs/10_transfer.ipynb #c1000010
 def _in_order(dl, seed):
@@ -201,10 +223,19 @@ def _in_order(dl, seed):
     data = type(data)(tls=tls, n_inp=data.n_inp)
     return dl.new(data, shuffle=False, drop_last=False, seed=seed, rows=dl.rows)
 
+
+# %% ../nbs/10_transfer.ipynb #c1000043
 def _computed(model, dl, views):
-    model.to(dl.device, memory_format=torch.channels_last)  # faster, and the same numbers
     batches = (batch[0] for _ in range(max(1, views)) for batch in dl)
     return torch.cat([activations(model, x.as_subclass(Tensor)).cpu() for x in batches])
+
+def _agree(found, model, dl, views):
+    "Whether features may be a network's: its code may have changed, and its weights not."
+    if found.ndim != 2 or len(found) != max(1, views) * len(dl.dataset): return False
+    first = activations(model, dl.one_batch()[0][:1].as_subclass(Tensor)).cpu()
+    return found.shape[1] == first.shape[1] and bool(found.isfinite().all()) and (
+        (found[:1] - first).abs().max() <= 1e-3 * first.abs().max()).item()
+
 
 # %% ../nbs/10_transfer.ipynb #c1000011
 class Features(NamedTuple):
@@ -222,10 +253,13 @@ def features(
     Views come one after the other: first one of each picture. Raises what `activations` raises,
     and `TypeError` for other loaders."""
     whole('views', views, 0)
+    whole('seed', seed, 0)
     dl = _in_order(dl, seed if views else None)
     file = _file_of(model, dl, views, seed)
+    model.to(dl.device, memory_format=torch.channels_last)  # faster, and the same numbers
     compute = partial(_computed, model, dl, views)
-    x = _kept(file, compute) if file else compute()
+    x = _kept(file, compute, partial(_agree, model=model, dl=dl, views=views)) if file \
+        else compute()
     y = dl.targets[0].as_subclass(Tensor) if dl.targets else None
     return Features(x, y if y is None else torch.cat([y] * max(1, views)))
 
@@ -241,8 +275,10 @@ def fit_head(
     "The best linear layer: multinomial logistic regression. Raises for impossible tensors."
     whole('n_out', n_out)
     positive('l2', l2)
-    tensor('x', x, ('n', 'activations'), 'floats', finite=True)
+    filled('x', x, 'activations')
     tensor('y', y, (len(x),), 'whole numbers', low=0, high=n_out - 1)
+    x, y = x.float(), y.long()
+    if weight is not None: tensor('weight', weight, (n_out,), 'floats', low=0, finite=True)
     head = nn.utils.skip_init(nn.Linear, x.shape[1], n_out, bias=bias)
     for p in head.parameters(): nn.init.zeros_(p)
     descend(head, lambda: F.cross_entropy(head(x), y, weight)
@@ -344,16 +380,25 @@ def transfer_learner(
 
 # %% ../nbs/10_transfer.ipynb #c1000018
 def _all_in_groups(learn):
-    "What the splitter returns. Raises `ValueError` for a parameter that is in no group."
+    "What the splitter returns. Raises `ValueError` unless each parameter is in one group."
     asked = [*learn.splitter(learn.model)]
     if asked and isinstance(asked[0], Tensor): asked = [asked]  # one group, as it is
-    known = {id(p) for group in asked for p in group}
-    left = [name for name, p in learn.model.named_parameters() if id(p) not in known]
+    asked = [[*group] for group in asked]
+    if [] in asked: raise ValueError(
+        f"group {asked.index([])} has no parameters: leave it out of the splitter")
+    often = Counter(id(p) for group in asked for p in group)
+    names = {id(p): name for name, p in learn.model.named_parameters()}
+    left = [name for p, name in names.items() if p not in often]
     if left: raise ValueError(
         f"{len(left)} parameters are in no group, {left[0]} for one: they would never be "
         "trained; let the splitter return all")
+    p, most = often.most_common(1)[0]
+    if most > 1: raise ValueError(
+        f"{names.get(p, 'a parameter')} is in groups {most} times: it can have one rate only")
     return asked
 
+
+# %% ../nbs/10_transfer.ipynb #c1000041
 def _groups(learn):
     "A learner's groups. Raises `ValueError` for an optimizer that has other ones, too."
     if learn.opt is None: learn.create_opt()
@@ -365,6 +410,7 @@ def _groups(learn):
         "layers: take one of fastai's, such as opt_func=Adam")
     return asked
 
+
 # %% ../nbs/10_transfer.ipynb #c1000019
 def what_trains(
     learn: Learner,
@@ -373,7 +419,7 @@ def what_trains(
     """What the next fit will train, and how fast. Raises `ValueError` for a parameter in no
     group."""
     groups = _groups(learn)
-    learn.opt.set_hyper('lr', learn.lr if lr is None else lr)
+    _set_rates(learn, learn.lr if lr is None else lr)
     names = {id(p): name.rpartition('.')[0] for name, p in learn.model.named_parameters()}
     def row(group, hypers):
         first, last = names[id(group[0])], names[id(group[-1])]
@@ -383,6 +429,20 @@ def what_trains(
                 'rate': hypers['lr'] if trained else 0.,
                 'batch norm': _norm_mode(learn, group)}
     return pd.DataFrame([*map(row, groups, learn.opt.hypers)])
+
+# %% ../nbs/10_transfer.ipynb #c1000040
+def _set_rates(learn, lr):
+    "Give the groups their rates. Raises `TypeError` or `ValueError` for what are none."
+    count = len(learn.opt.param_lists)
+    if isinstance(lr, slice):
+        for rate in filter(None, (lr.start, lr.stop)): positive('lr', rate)
+        return learn.opt.set_hyper('lr', lr)
+    rates = [*lr] if hasattr(lr, '__len__') else [lr] * count
+    for rate in rates: positive('lr', rate)
+    if len(rates) != count: raise ValueError(
+        f"lr has {len(rates)} rates for {count} groups: give one for each, or see spread")
+    learn.opt.set_hyper('lr', [*map(float, rates)])
+
 
 # %% ../nbs/10_transfer.ipynb #c1000020
 def _norm_mode(learn, group):
@@ -401,6 +461,8 @@ def freeze_groups(
     n: int = -1,  # the first group that trains; negative: counted from the last; 0: all train
 ):
     "Freeze the groups before one. Raises `ValueError` if that would freeze nothing, or all."
+    if isinstance(n, bool) or not isinstance(n, int): raise TypeError(
+        f"n={n!r}: it must be a whole number")
     count = len(_groups(learn))
     first = n if n >= 0 else count + n
     if not 0 <= first < count: raise ValueError(
@@ -453,7 +515,7 @@ def _in_cycles(share, lengths):
 def _fit_scaled(learn, epochs, lr, part, cbs):
     "Train with peaks `lr`; a step has the part of them that its share of the training says."
     if learn.opt is None: learn.create_opt()
-    learn.opt.set_hyper('lr', lr)
+    _set_rates(learn, lr)
     peaks = np.array([hypers['lr'] for hypers in learn.opt.hypers])
     learn.fit(epochs, cbs=[ParamScheduler({'lr': lambda share: peaks * part(share)}), *L(cbs)])
 
@@ -488,16 +550,24 @@ def fit_steps(
     "Train with a rate that falls in steps. Raises `ValueError` for steps that do not rise."
     whole('epochs', epochs)
     positive('times', times)
+    at = [*at] if hasattr(at, '__iter__') else [at]
     for share in at: positive('at', share, high=1)
-    if [*at] != sorted({*at}): raise ValueError(f"at={at}: give shares that rise")
+    if at != sorted({*at}): raise ValueError(f"at={at}: give shares that rise")
     _fit_scaled(learn, epochs, lr, partial(_in_steps, at=at, times=float(times)), cbs)
 
 # %% ../nbs/10_transfer.ipynb #c1000025
+def _listed(weights):
+    "State dicts as a list. Raises `ValueError` for what are none."
+    weights = [weights] if isinstance(weights, dict) else [*weights]
+    if len(weights) and all(isinstance(given, dict) for given in weights): return weights
+    raise ValueError(f"weights={short(weights)}: give a list of state dicts, as "
+                     "model.state_dict() and fit_cycles return them")
+
 def soup(
     weights: list,  # of state dicts of one network, see `fit_cycles`
 ) -> dict:          # their mean; what is counted, from the last
     "One network from several. Raises `ValueError` if they do not belong together."
-    if not weights: raise ValueError("there are no weights to average: give a list of some")
+    weights = _listed(weights)
     first, *others = ({name: v.shape for name, v in given.items()} for given in weights)
     if any(other != first for other in others): raise ValueError(
         "these weights are of different networks: average those of one")
@@ -514,7 +584,7 @@ def ensemble(
     dl: DataLoader = None,   # the validation data if not given
 ) -> tuple:                  # probabilities, targets
     "The mean of the answers of several networks. The learner keeps its own weights."
-    if not weights: raise ValueError("there are no weights to ask: give a list of some")
+    weights = _listed(weights)
     before, answers = _weights(learn.model), []
     try:
         for given in weights:
@@ -529,8 +599,10 @@ def answers(
     dl: DataLoader = None,  # with labels; the validation data if not given
 ) -> pd.DataFrame:          # file, label, p_label, answer, p_answer, loss: a row each
     "What a network says of each picture, and what it gave to the truth."
-    dl = (dl or learn.dls.valid).new(shuffle=False, drop_last=False)
+    dl = _in_order(dl or learn.dls.valid, None)
     with learn.no_bar(): p, y = learn.get_preds(dl=dl)
+    if y is None: raise ValueError(
+        "these pictures have no labels: make the loader with test_dl(files, with_labels=True)")
     probabilities('what the network says', p)
     vocab, rows = [*learn.dls.vocab], torch.arange(len(p))
     best = p.argmax(1)
@@ -572,28 +644,45 @@ def grad_cam(
     x: Tensor,               # pictures, normalized
     classes: Tensor = None,  # the class of each to explain; the network's answer if not given
 ) -> Tensor:                 # pictures × height × width, from 0 to 1, in the size of the maps
-    "Where the network found reasons for a class (Selvaraju and others 2016)."
+    """Where the network found reasons for a class (Selvaraju and others 2016).
+
+    Raises `ValueError` for a network that does not end with maps, such as a transformer."""
+    tensor('x', x, ('n', 'channels', 'height', 'width'), 'floats', finite=True)
     kept = [None]
     def keep(layer, args, out):
-        if isinstance(out, Tensor) and out.ndim == 4 and out.shape[-1] > 1: kept[0] = out
+        if isinstance(out, Tensor) and _has_places(out): kept[0] = out
     leaves = [layer for layer in model.modules() if not [*layer.children()]]
     hooks = [layer.register_forward_hook(keep) for layer in leaves]
     try:
         with _asked(model), torch.enable_grad():
             scores = model(x.detach().as_subclass(Tensor).requires_grad_())
-            return _heat(scores, kept[0], classes)
+            return _heat(scores, _maps(kept[0], x), classes)
     finally:
         for hook in hooks: hook.remove()
 
+
 # %% ../nbs/10_transfer.ipynb #c1000030
+def _has_places(out):
+    "More than one, of whatever kind: of maps, or of a transformer's tokens."
+    return out.ndim == 4 and out[0, 0].numel() > 1 or out.ndim == 3 and min(out[0].shape) > 1
+
+def _maps(out, x):
+    "What a network ends with, if these are maps: channels × height × width, shaped like `x`."
+    if out is not None and out.ndim == 4:
+        (h, w), (high, wide) = out.shape[2:], x.shape[2:]
+        if abs(h * wide - w * high) <= max(high, wide): return out
+    raise ValueError(
+        "this network does not end with maps, in which each place is a part of the picture: "
+        "take a network of convolutions")
+
 def _heat(scores, maps, classes):
-    if maps is None: raise ValueError(
-        "this network has no maps: none of its layers puts out more than one place")
     if classes is None: classes = scores.argmax(1)
-    score = scores.gather(1, classes[:, None]).sum()
+    tensor('classes', classes, (len(scores),), 'whole numbers', 0, scores.shape[1] - 1)
+    score = scores.gather(1, classes[:, None].long()).sum()
     weights = torch.autograd.grad(score, maps)[0].mean((2, 3), keepdim=True)
     heat = (weights * maps).sum(1).relu().detach()
     return heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-12)
+
 
 # %% ../nbs/10_transfer.ipynb #c1000031
 def temper(
@@ -601,6 +690,7 @@ def temper(
     temperature: float,
 ) -> Tensor:             # the same shape
     "Probabilities with another temperature; 1 changes nothing."
+    probabilities('p', p)
     positive('temperature', temperature)
     return (p.clamp(min=1e-12).log() / temperature).softmax(-1)
 
@@ -609,17 +699,20 @@ def fit_temperature(
     targets: Tensor,  # the right class of each
 ) -> float:           # from 0.05 to 20
     "The temperature at which the cross-entropy is lowest (Guo and others 2017)."
-    _check_answers(p, targets)
+    targets = _checked_answers(p, targets)
     logits = p.double().clamp(min=1e-12).log()
     def loss(t): return F.cross_entropy(logits / math.exp(t), targets).item()
     return math.exp(minimize_scalar(loss, bounds=(-math.log(20), math.log(20)),
                                     method='bounded', options=dict(xatol=1e-6)).x)
 
 # %% ../nbs/10_transfer.ipynb #c1000038
-def _check_answers(p, targets):
+def _checked_answers(p, targets):
+    "The targets, as numbers that PyTorch takes for places."
     probabilities('p', p)
     if not len(p): raise ValueError("there are no answers: give those to a picture or more")
     tensor('targets', targets, (len(p),), 'whole numbers', low=0, high=p.shape[1] - 1)
+    return targets.long()
+
 
 # %% ../nbs/10_transfer.ipynb #c1000032
 def conformal_limit(
@@ -628,7 +721,7 @@ def conformal_limit(
     miss: float = .1,   # share of lists that may miss the truth
 ) -> float:             # the least probability of a class that is listed
     "How probable a class must be to be listed, so that `1 - miss` of the lists hold the truth."
-    _check_answers(p, targets)
+    targets = _checked_answers(p, targets)
     positive('miss', miss, high=1)
     n = len(p)
     place = math.ceil((n + 1) * (1 - miss))  # among the scores, from the lowest

@@ -155,6 +155,12 @@ def tensor(name, value, shape=None, kinds=tuple(KINDS), low=None, high=None, fin
     if value.numel(): _check_values(name, value.detach(), low, high, finite)
 
 
+def filled(name, value, columns, **limits):
+    "A tensor of finite numbers, with a row or more; `limits` are those of `tensor`."
+    tensor(name, value, ('n', columns), 'floats', finite=True, **limits)
+    if not len(value): raise ValueError(f"{name} has no rows: give those of a picture or more")
+
+
 def probabilities(name, value):
     "A tensor of n × classes (two or more) whose rows are distributions: from 0 to 1, sum 1."
     tensor(name, value, ('n', 'classes'), 'floats', finite=True)

@@ -1,4 +1,5 @@
-"""Weights that somebody else trained: found without a network, checked, and loaded by order.
+"""Weights that somebody else trained: found without a network, checked, and loaded by name or,
+where names differ, by order.
 
 Names of layers differ between libraries; their order, their shapes, and how a name ends
 (`weight`, `running_mean`) do not."""
@@ -58,7 +59,7 @@ def read_weights(
 
 def load_in_order(
     model: torch.nn.Module,
-    weights: dict,  # of the same layers in the same order, under any names
+    weights: dict,  # of the same layers: under the same names, or in the same order
     source='the weights',  # what errors call them
 ):
     """Set all weights and statistics of a network.
@@ -67,6 +68,7 @@ def load_in_order(
     was."""
     own = {name: value for name, value in model.state_dict().items() if _counts(name)}
     given = {name: value for name, value in weights.items() if _counts(name)}
+    if given.keys() == own.keys(): given = {name: given[name] for name in own}
     for (name, value), (other, new) in zip(own.items(), given.items()):
         if _end(name) == _end(other) and value.shape == new.shape: continue
         raise ValueError(

@@ -12,7 +12,8 @@ from pathlib import Path
 from .checks import number, whole
 from .wording import short
 
-__all__ = ['HALVES', 'half_of', 'kept_only', 'one_for_each', 'parts_for', 'random_split']
+__all__ = ['HALVES', 'groups_of', 'half_of', 'kept_only', 'one_for_each', 'parts_for',
+           'random_split']
 
 
 def random_split(
@@ -30,7 +31,7 @@ def random_split(
     whole('n', n, least=2)
     number('valid', valid, high=1)
     whole('seed', seed, least=0)
-    groups = range(n) if groups is None else _groups(groups, n)
+    groups = range(n) if groups is None else groups_of(groups, n)
     labels = [None]*n if labels is None else one_for_each('labels', labels, n)
     label_of = {}
     for group, label in zip(groups, labels): label_of.setdefault(group, label)
@@ -71,12 +72,12 @@ def one_for_each(name, values, n) -> list:
 
 
 def _plain(values):
-    "As a list. Single values of arrays and tensors, which compare by identity, become Python's."
+    "As a list. Values of arrays and tensors, which may compare by identity, become Python's."
     if hasattr(values, 'tolist'): return values.tolist()
     return [v.item() if getattr(v, 'ndim', None) == 0 else v for v in values]
 
 
-def _groups(groups, n):
+def groups_of(groups, n):
     "As a list. Raises `TypeError` or `ValueError` for what tells no groups apart."
     groups = one_for_each('groups', groups, n)
     try: set(groups)
@@ -113,7 +114,7 @@ def parts_for(
 ) -> tuple:         # two lists of places in `files`: for training, for validation
     """Raises `TypeError` for `splits` that are none, `ValueError` for a side that is empty and
     for a group, or a picture, on both sides."""
-    groups = files if groups is None else _groups(groups, len(files))
+    groups = files if groups is None else groups_of(groups, len(files))
     if splits is None: splits = .2
     if isinstance(splits, Real):
         number('splits', splits, high=1)

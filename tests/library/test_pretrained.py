@@ -84,3 +84,10 @@ def test_the_packaged_weights_fit_their_network_and_no_other():
     load_in_order(timm.create_model(ARCH), weights, file)
     with pytest.raises(ValueError, match='efficientnet-lite0.*another network'):
         load_in_order(timm.create_model('efficientnet_lite1'), weights, file)
+
+
+def test_weights_with_the_same_names_may_be_in_any_order():
+    "Tools that sort names put block 10 before block 2."
+    a, b = (nn.Sequential(*(nn.Linear(2, 2) for _ in range(11))) for _ in range(2))
+    load_in_order(b, dict(sorted(a.state_dict().items())))
+    assert all(v.equal(b.state_dict()[name]) for name, v in a.state_dict().items())

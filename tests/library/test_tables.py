@@ -412,3 +412,85 @@ def test_tiles_have_a_table_and_all_tags(tmp_path):
     for there in (tmp_path/'other', folder):
         with pytest.raises(FileExistsError, match='does not hold these tiles'):
             tiles(there, n=50)
+
+
+# What users tried
+
+@pytest.mark.parametrize('content, message', [
+    ('image,label\na.jpg,"cat\nb.jpg,dog\n', 'no CSV file'),
+    ('image;label\na.jpg;cat\n', "commas instead of ';'"),
+    ('image;label\na.jpg;cat,dog\n', "commas instead of ';'"),
+    ('image\tlabel\na.jpg\tcat\n', 'commas instead of'),
+    ('image,label,label\na.jpg,cat,cat\n', "two columns 'label'"), ('\n\n', 'is empty')])
+def test_what_is_no_table_is_refused(tmp_path, content, message):
+    (tmp_path/'t.csv').write_text(content)
+    with pytest.raises(ValueError, match=message): read_table(tmp_path/'t.csv')
+
+
+def test_empty_lines_are_no_rows(tmp_path):
+    (tmp_path/'t.csv').write_text('\nimage,label\n  \na.jpg,\n\n')
+    assert read_table(tmp_path/'t.csv').to_dict('records') == [dict(image='a.jpg', label='')]
+
+
+def test_columns_that_are_there_twice_are_refused(folder):
+    table = pd.DataFrame([['a.jpg', 'x', 'y']], columns=['file', 'label', 'label'])
+    with pytest.raises(ValueError, match="two columns are called 'label'"):
+        faults(table, 'file', 'label', folder)
+
+
+def test_one_label_in_two_spellings_is_found(empty):
+    names = 'cat', 'Cat', 'cat', 'caf\u00e9', 'cafe\u0301', 'caf\u00e9'
+    rows = [('', name) for name in names]
+    found = faults(pd.DataFrame(rows, columns=['file', 'label']), 'file', 'label', empty)
+    found = found[found.column == 'label']
+    assert [*found.row] == [1, 4] and found.fault.iloc[0] == "'Cat' is elsewhere written 'cat'"
+
+
+def test_all_faults_of_a_label_are_said_at_once(folder):
+    table = pd.DataFrame([('a.jpg', ' dgo '), ('b.jpg', 'x, x')], columns=['file', 'label'])
+    found = faults(table, 'file', 'label', folder, known=['x'], sep=',').fault
+    assert [*found] == ["spaces around 'dgo'", "unknown: 'dgo'", "'x' twice"]
+
+
+def test_rows_with_one_number_are_all_looked_at(folder):
+    table = pd.DataFrame([('a.jpg', ''), ('b.jpg', 'c ')], columns=['file', 'label'],
+                         index=[5, 5])
+    assert [*faults(table, 'file', 'label', folder).fault] == ['no label', "spaces around 'c'"]
+
+
+def test_a_file_may_be_reached_by_a_link(folder, empty):
+    (empty/'there').symlink_to(folder)
+    table = pd.DataFrame([('there/a.jpg', 'x')], columns=['file', 'label'])
+    assert not len(faults(table, 'file', 'label', empty))
+
+
+def test_a_class_from_one_sender_cannot_be_judged_out_of_sample():
+    x, y = torch.randn(60, 4), torch.arange(3).repeat(20)
+    senders = torch.where(y == 2, 99, torch.arange(60) // 2)
+    with pytest.raises(ValueError, match='class 2 are in one fold'):
+        out_of_sample(x, y, 3, 3, groups=senders)
+    p = out_of_sample(x.double(), y, 3, 3, groups=torch.arange(60) // 2)
+    assert p.equal(out_of_sample(x, y, 3, 3, groups=[i // 2 for i in range(60)]))
+    with pytest.raises(ValueError, match='2 groups, and 3 folds'):
+        out_of_sample(x, y, 3, 3, groups=[i // 30 for i in range(60)])
+
+
+@pytest.mark.parametrize('p', [
+    torch.full((5, 3), torch.nan), torch.rand(5, 3) * 100 + 1, torch.zeros(0, 3)])
+def test_thresholds_are_chosen_among_probabilities(p):
+    with pytest.raises(ValueError, match='p has'): choose_thresholds(p, torch.ones(p.shape))
+
+
+def test_thresholds_of_half_precision_answer_as_they_were_chosen():
+    p, y = torch.rand(40, 3).bfloat16(), (torch.rand(40, 3) < .4).int()
+    assert choose_thresholds(p, y).equal(choose_thresholds(p.float(), y))
+
+
+def test_answers_are_numbers_and_are_there(tmp_path):
+    sample = pd.DataFrame(dict(id=['a', 'b'], p=''))
+    found = submission(pd.Series(dict(b=torch.tensor(.5), a=np.float64(.25))), sample)
+    assert found.p.tolist() == [.25, .5]
+    with pytest.raises(ValueError, match="'b' is nan"):
+        submission(dict(a=1., b=float('nan')), sample)
+    with pytest.raises(ValueError, match='others numbers'): submission({1: 0}, pd.DataFrame(
+        dict(id=['1'], p='')))

@@ -384,7 +384,7 @@ def test_a_soup_is_the_mean_of_the_weights():
     assert made['w'].tolist() == [2, 4] and made['n'] == 5
     assert all(v.equal(net().state_dict()[k]) for k, v in soup([net().state_dict()]).items())
     with pytest.raises(ValueError, match='different'): soup([a, dict(w=torch.zeros(3))])
-    with pytest.raises(ValueError, match='no weights'): soup([])
+    with pytest.raises(ValueError, match='list of state dicts'): soup([])
 
 
 def test_an_ensemble_is_the_mean_of_the_answers_and_leaves_the_learner(dls):
@@ -463,7 +463,7 @@ def test_grad_cam_of_a_frozen_network_changes_nothing():
     before = state(model)
     heat = grad_cam(model, torch.rand(2, 3, 32, 32))
     assert 0 <= heat.min() and heat.max() <= 1 and model.training and not moved(before, model)
-    with pytest.raises(ValueError, match='no maps'):
+    with pytest.raises(ValueError, match='does not end with maps'):
         grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.rand(1, 3, 2, 2))
 
 
@@ -527,3 +527,117 @@ def test_a_recipe_may_start_from_a_trained_network():
     recipe = Recipe(data='doodlenette-20-10', arch={'pretrained': {}}, size=32, bs=5, epochs=1)
     found = activations(learner_of(recipe, seed=0).model, x := torch.rand(2, 3, 32, 32))
     assert torch.allclose(found, activations(pretrained(10), x), atol=1e-5)
+
+
+# What users tried
+
+class Squares(nn.Sequential):
+    "A network whose answer depends on a number that is no weight."
+    power = 2
+    def forward(self, x): return self[1](self[0](x).relu().mean((2, 3)) ** self.power)
+
+
+def test_features_follow_code_that_changed_while_the_weights_did_not(dls):
+    with seeded(0): model = Squares(nn.Conv2d(3, 4, 3), nn.Linear(4, 10))
+    before = features(model, dls.valid).x
+    model.power = 1
+    after = features(model, dls.valid).x
+    assert (after**2).allclose(before, atol=1e-6) and not after.allclose(before)
+
+
+@pytest.mark.parametrize('spoil', [
+    lambda x: x[:2], lambda x: x[:, :2], lambda x: np.where(x == x.max(), np.nan, x)])
+def test_features_on_disk_that_cannot_be_right_are_computed_anew(dls, spoil):
+    model = net()
+    right = features(model, dls.valid).x
+    for file in (cache_folder()/'features').iterdir(): np.save(file, spoil(np.load(file)))
+    assert features(model, dls.valid).x.equal(right)
+
+
+def test_a_network_that_diverged_is_told_from_one_of_another_kind(dls):
+    model = net()
+    nn.init.constant_(last_layer(model).weight, torch.nan)
+    with pytest.raises(ValueError, match='NaN'): features(model, dls.valid)
+
+
+def test_training_pictures_are_judged_as_in_validation(learn):
+    first, second = (answers(learn, learn.dls.train) for _ in range(2))
+    assert first.loss.equals(second.loss) and len(first) == len(learn.dls.train.dataset)
+    with pytest.raises(ValueError, match='no labels'):
+        answers(learn, learn.dls.test_dl(learn.dls.valid.items[:2]))
+
+
+@pytest.mark.parametrize('kind', [torch.int16, torch.int32, torch.uint8])
+def test_targets_may_be_any_whole_numbers(kind):
+    y = torch.arange(3).repeat(8)
+    p = F.one_hot(y, 3) * .7 + .1
+    small = y.to(kind)
+    assert fit_temperature(p, small) == fit_temperature(p, y)
+    assert conformal_limit(p, small) == conformal_limit(p, y)
+    x = torch.randn(24, 2)
+    assert fit_head(x.double(), small, 3).weight.equal(fit_head(x, y, 3).weight)
+
+
+def test_what_is_no_probability_has_no_temperature():
+    with pytest.raises(ValueError, match='logits'): temper(torch.randn(4, 3), 2.)
+
+
+@pytest.mark.parametrize('weight', [torch.ones(2), [1, 1, 1], torch.tensor([1, 1, torch.nan])])
+def test_importances_are_one_number_for_each_class(weight):
+    with pytest.raises((TypeError, ValueError), match='weight'):
+        fit_head(torch.randn(6, 2), torch.arange(3).repeat(2), 3, weight=weight)
+
+
+@pytest.mark.parametrize('lr', [None, '1e-3', -1e-3, 0., torch.nan, [1e-3, 1e-3],
+                                slice(-1e-3, 1e-3), slice(1e-3, float('inf'))])
+def test_what_is_no_rate_trains_nothing(learn, lr):
+    before = state(learn.model)
+    for fit in fit_cycles, fit_steps:
+        with pytest.raises((TypeError, ValueError), match='lr'): fit(learn, 1, lr)
+    assert not moved(before, learn.model)
+
+
+def test_rates_may_be_numpys(learn):
+    assert [*what_trains(learn, np.float32(.25)).rate] == [.25] * 3
+    assert [*what_trains(learn, np.array([.5, .25, 1])).rate] == [.5, .25, 1]
+
+
+@pytest.mark.parametrize('groups, message', [
+    (lambda groups: [*groups, []], 'group 3 has no parameters'),
+    (lambda groups: [*groups, groups[0]], 'groups 2 times')])
+def test_a_parameter_is_in_one_group(dls, groups, message):
+    with pytest.raises(ValueError, match=message):
+        transfer_learner(dls, net(), splitter=lambda model: groups(three_groups(model)))
+
+
+@pytest.mark.parametrize('weights', [[], [nn.Linear(2, 2)], {'a': torch.ones(2)}])
+def test_only_state_dicts_are_averaged(learn, weights):
+    if isinstance(weights, dict): assert soup(weights)['a'].equal(torch.ones(2))
+    else:
+        with pytest.raises(ValueError, match='list of state dicts'): soup(weights)
+        with pytest.raises(ValueError, match='list of state dicts'): ensemble(learn, weights)
+
+
+@pytest.mark.parametrize('arch, size', [
+    ('test_vit', 160), ('swin_tiny_patch4_window7_224', 224)])
+def test_a_transformer_has_no_maps(arch, size):
+    model = timm.create_model(arch)
+    with pytest.raises(ValueError, match='does not end with maps'):
+        grad_cam(model, torch.rand(1, 3, size, size))
+
+
+@pytest.mark.parametrize('arch', ['test_convnext', 'test_efficientnet', 'test_resnet'])
+def test_each_place_of_a_heat_map_is_one_of_the_picture(arch):
+    heat = grad_cam(timm.create_model(arch), torch.rand(2, 3, 96, 64))
+    assert heat.shape[1:] in [(3, 2), (6, 4), (12, 8)]
+
+
+@pytest.mark.parametrize('classes', [[0, 1], torch.tensor([0]), torch.tensor([0, 10])])
+def test_each_picture_has_one_class_to_explain(classes):
+    with pytest.raises((TypeError, ValueError), match='classes'):
+        grad_cam(net(), torch.rand(2, 3, 32, 32), classes)
+
+
+@pytest.mark.parametrize('n', [None, '1', 1.5, True])
+def test_groups_are_counted_in_whole_numbers(learn, n):
+    with pytest.raises(TypeError, match='whole number'): freeze_groups(learn, n)
