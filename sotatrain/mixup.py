@@ -252,8 +252,16 @@ def show_batch(self: Mixing,
     parts = zip(lam.tolist(), y.tolist(), y[perm].tolist())
     for ax, picture, (share, own, partner) in zip(axes[0], x, parts):
         ax.imshow(picture.permute(1, 2, 0).clamp(0, 1).cpu(), interpolation='nearest')
-        title = f'{share:.2f} {dls.vocab[own]}\n{1 - share:.2f} {dls.vocab[partner]}'
-        ax.set_title(title, fontsize=8); ax.axis('off')
+        names = _said(dls, own), _said(dls, partner)
+        ax.set_title(f'{share:.2f} {names[0]}\n{1 - share:.2f} {names[1]}', fontsize=8)
+        ax.axis('off')
+
+def _said(dls, y):
+    "The class, the labels that are there, or the numbers."
+    vocab = getattr(dls, 'vocab', None)
+    if not vocab: return y
+    if not is_listy(y): return vocab[y]
+    return ', '.join(name for name, there in zip(vocab, y) if there) or 'nothing'
 
 # %% ../nbs/07_mixup.ipynb #c4f43ba0
 def cutmix_boxes(

@@ -81,8 +81,17 @@ def _check_fit(output, target, weight):
         raise ValueError(
             f"weight has {len(weight)} numbers for {output.shape[1]} classes: "
             "give one for each")
-    if not soft and target.device.type == 'cpu':  # a GPU would have to wait
-        checks.tensor('target', target, low=0, high=output.shape[1] - 1)
+    if target.device.type != 'cpu': return  # a GPU would have to wait
+    if soft: _check_shares(target.detach())
+    else: checks.tensor('target', target, low=0, high=output.shape[1] - 1)
+
+def _check_shares(target):
+    if not len(target): return
+    sums = target.sum(1, dtype=torch.float32)
+    worst = sums[(sums - 1).abs().argmax()].item()
+    if not abs(worst - 1) <= .01: raise ValueError(  # what bfloat16 rounds
+        f"target has a row that sums to {worst:.4g}: shares of classes sum to 1; for several "
+        "labels of a picture, take LabelSmoothingBCE")
 
 # %% ../nbs/08_smoothing.ipynb #d4d4bbb6
 @patch

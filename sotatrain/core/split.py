@@ -74,7 +74,7 @@ def one_for_each(name, values, n) -> list:
 def _plain(values):
     "As a list. Values of arrays and tensors, which may compare by identity, become Python's."
     if hasattr(values, 'tolist'): return values.tolist()
-    return [v.item() if getattr(v, 'ndim', None) == 0 else v for v in values]
+    return [v.tolist() if hasattr(v, 'tolist') else v for v in values]
 
 
 def groups_of(groups, n):

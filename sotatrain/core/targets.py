@@ -90,8 +90,8 @@ def labels_for(
 ) -> list:
     """The label of each file. Raises `ValueError` that names a file without one."""
     if labels is None: labels = default
-    if isinstance(labels, Mapping): return _looked_up(files, labels)
-    if callable(labels): return [_asked(labels, file) for file in files]
+    if isinstance(labels, Mapping): labels = _looked_up(files, labels)
+    elif callable(labels): labels = [_asked(labels, file) for file in files]
     return one_for_each('labels', labels, len(files))
 
 

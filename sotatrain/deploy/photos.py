@@ -8,6 +8,7 @@ from fastai.vision.all import Learner
 
 from ..core.checks import as_path
 from ..core.docs import document
+from ..data import check_no_leak
 from ..transfer import (
     answers,
     interval,
@@ -71,24 +72,32 @@ def learn_photographs(
 ) -> Learner:
     """A trained network's last layer, fitted to photographs of one's own (chapter 10).
 
-    Raises `ValueError` for what is no folder of photographs, and what `get_dls` raises."""
-    given, found = _described(as_path('folder', folder), group)
-    model = pretrained(n_out=len({*found}), seed=seed)
-    dls = pretrained_dls(model, max(1, min(32, len(found) // 4)), size=size, seed=seed,
-                         **given, **more)
-    learn = transfer_learner(dls, model)
+    Raises `ValueError` for what is no folder of photographs, and for copies on both sides; and
+    what `get_dls` raises."""
+    given = _described(as_path('folder', folder), group)
+    model = pretrained(n_out=2, seed=seed)
+    dls = pretrained_dls(model, 1, size=size, seed=seed, **given, **more)
+    check_no_leak(dls, content=True)
+    # how many classes and pictures there are is known now that all have been read
+    model.reset_classifier(dls.c)
+    dls.loaders = [dl.new(bs=min(32, len(dl.dataset))) for dl in dls.loaders]
+    learn = transfer_learner(dls, model, bf16=False)  # as it will answer when it is saved
     probe(learn)
     return learn
 
 
 def _described(folder, group):
-    "What `get_dls` takes, and the labels of what will be trained on."
-    if not all((folder/split).is_dir() for split in ('train', 'val')):
-        found = photographs(folder, group)
-        return found._asdict(), found.labels
+    "What `get_dls` takes. Raises `ValueError` for a folder that is split in another way."
+    train, val = folder/'train', folder/'val'
+    if train.is_dir() and not val.is_dir() and any(map(Path.is_dir, train.iterdir())):
+        raise ValueError(
+            f"{folder} has a folder train with folders in it, and no val: give the photographs "
+            "to hold back this name, or move the classes up")
+    if not (train.is_dir() and val.is_dir()): return photographs(folder, group)._asdict()
     if group is not None: raise ValueError(
         f"{folder} is split into train and val already: leave the groups out")
-    return dict(path=folder), photographs(folder/'train').labels
+    photographs(train)
+    return dict(path=folder)
 
 
 def report(learn: Learner) -> str:

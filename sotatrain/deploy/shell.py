@@ -50,7 +50,10 @@ def saver(recipe, args):
 
 
 def _check_license(args):
-    if args.license and not args.model: raise ValueError("--license goes with --model")
+    if not args.license: return
+    if not args.model: raise ValueError("--license goes with --model")
+    from .about import licence
+    licence('--license', args.license)
 
 
 def train_photographs(folder, args):
@@ -62,13 +65,13 @@ def train_photographs(folder, args):
     if args.model: check_model_folder(args.model)  # before the work
     learn = learn_photographs(folder, size, args.group, args.seed, device=args.device,
                               on_error=args.on_error)
+    if args.model: save_model(learn, args.model, NETWORK, license=args.license)
+    _take_any_name(sys.stdout)
     print(report(learn))
     if args.group is None and not (folder/'train').is_dir(): print(
         'each photograph is a group of its own: if one person or one series gave several, '
         '--group keeps them on one side, or this number flatters')
-    if not args.model: return
-    save_model(learn, args.model, NETWORK, license=args.license)
-    print(f'{args.model} is ready: sotatrain predict {args.model} FILE')
+    if args.model: print(f'{args.model} is ready: sotatrain predict {args.model} FILE')
 
 
 def _size(folder, args):

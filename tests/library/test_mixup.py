@@ -35,6 +35,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import v2
 
+from sotatrain.data import image_files
 from sotatrain.learner import Bfloat16, make_learner, seeded
 from sotatrain.mixup import *
 from sotatrain.presize import get_dls
@@ -838,6 +839,19 @@ def test_a_batch_is_shown_with_both_labels(tiny, kind):
         f'{share:.2f} {dls.vocab[y[i]]}\n{1 - share:.2f} {dls.vocab[y[partner]]}'
         for i, (share, partner) in enumerate(zip(lam.tolist(), perm.tolist()))]
     assert [ax.get_title() for ax in plt.gcf().axes] == expected[:3]
+    plt.close('all')
+
+
+@pytest.mark.parametrize('label, title', [
+    (lambda i: ['a', 'b'] if i % 2 else ['b'], {'a, b', 'b'}),
+    (lambda i: [] if i % 2 else ['b', 'c'], {'nothing', 'b, c'}),
+    (lambda i: .5 + i % 2, {'0.5', '1.5'})])
+def test_several_labels_and_numbers_are_shown_as_they_are(tiny, label, title):
+    files = image_files(tiny)
+    labels = [*map(label, range(len(files)))]
+    MixUp().show_batch(get_dls(16, 8, presize=24, seed=0, files=files, labels=labels), 8)
+    shown = {line[5:] for ax in plt.gcf().axes for line in ax.get_title().splitlines()}
+    assert shown == title
     plt.close('all')
 
 

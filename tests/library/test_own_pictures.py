@@ -277,3 +277,14 @@ def test_labels_that_name_nothing_are_refused(tiny, label, message):
     files = image_files(tiny)
     with pytest.raises(ValueError, match=message):
         get_dls(24, 8, presize=32, files=files, labels=[*map(label, range(len(files)))])
+
+
+@pytest.mark.parametrize('labels', [
+    lambda files: torch.arange(60) % 2, lambda files: [*torch.arange(60) % 2],
+    lambda files: dict(zip(files, torch.arange(60) % 2)),
+    lambda files: lambda file: torch.tensor(ord(file.parent.name[-1]) % 2),
+    lambda files: [np.array(['a', 'b'][i % 2]) for i in range(60)]])
+def test_classes_may_come_as_tensors(tiny, labels):
+    files = image_files(tiny)
+    vocab = get_dls(24, 8, presize=32, files=files, labels=labels(files)).vocab
+    assert [*vocab] in ([0, 1], ['a', 'b']) and not any(map(torch.is_tensor, vocab))

@@ -1,9 +1,11 @@
 """A folder of photographs, learned without a recipe: `sotatrain train FOLDER`."""
+import re
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
+from pytest import approx
 
 from sotatrain.cli import main as cli
 from sotatrain.deploy import load_model
@@ -69,6 +71,7 @@ def test_groups_stay_on_one_side(folder):
 
 def test_a_folder_that_is_split_stays_so(folder, tmp_path):
     for split in 'train', 'val': shutil.copytree(folder, tmp_path/split)
+    for file in (tmp_path/'val').rglob('*.png'): file.write_bytes(file.read_bytes() + b'.')
     learn = learn_photographs(tmp_path, 32)
     assert len(learn.dls.train.dataset) == len(learn.dls.valid.dataset) == 40
     with pytest.raises(ValueError, match='leave the groups out'):
@@ -105,3 +108,39 @@ def test_what_goes_with_recipes_is_refused(folder, words, message):
 def test_groups_without_photographs_are_refused():
     with pytest.raises(SystemExit, match='--group goes with a folder'):
         cli(['train', '--group', 'a'])
+
+
+def test_a_split_under_another_name_is_not_taken_for_classes(folder, tmp_path):
+    for split in 'train', 'test': shutil.copytree(folder, tmp_path/split)
+    with pytest.raises(ValueError, match='train with folders in it, and no val'):
+        learn_photographs(tmp_path, 32)
+
+
+def test_what_is_left_when_most_cannot_be_read_is_learned(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path/'copy')
+    for i, file in enumerate([*copy.rglob('*.png')]):
+        if i % 4: file.write_bytes(b'no picture')
+    shutil.copytree(copy/'red', copy/'green')
+    for file in (copy/'green').iterdir(): file.write_bytes(b'no picture')
+    learn = learn_photographs(copy, 32, on_error='skip')
+    assert [*learn.dls.vocab] == ['blue', 'red'] and len(learn.dls.train.dataset) < 10
+
+
+def test_copies_on_both_sides_are_refused(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path/'copy')
+    for file in [*copy.rglob('*.png')]: shutil.copy(file, file.with_name(f'again-{file.name}'))
+    with pytest.raises(ValueError, match='are copies of training pictures'):
+        learn_photographs(copy, 32)
+
+
+def test_the_report_is_of_the_model_that_is_written(tmp_path, capsys):
+    draw(tmp_path/'f', {'a': (90, 80, 80), 'b': (80, 90, 80)}, 'abcdef', 6)
+    cli(['train', str(tmp_path/'f'), 'size=32', '--model', str(tmp_path/'m')])
+    right, n = map(int, re.match(r'(\d+) of (\d+)', capsys.readouterr().out).groups())
+    measured = load_model(tmp_path/'m').about.measured
+    assert measured['accuracy']['value'] == approx(right / n, abs=1e-5)
+
+
+def test_a_licence_is_looked_at_before_the_work(folder, tmp_path):
+    with pytest.raises(SystemExit, match="--license='Foo Bar'"):
+        cli(['train', str(folder), '--model', str(tmp_path/'m'), '--license', 'Foo Bar'])

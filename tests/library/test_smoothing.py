@@ -251,3 +251,9 @@ def test_it_is_said_which_names_fastais_imports_replace():
                 if getattr(getattr(ours, name), '__module__', '').startswith('sotatrain.')}
     replaced = {name for name in replaced if getattr(ours, name) is not getattr(theirs, name)}
     assert replaced == set(re.findall(r'`(\w+)`', ours.__doc__))
+
+
+@pytest.mark.parametrize('row', [[1, 1, 0.], [0, 0, 0.], [.5, .2, .1], [1, float('nan'), 0]])
+def test_several_labels_are_no_shares(row):
+    with pytest.raises(ValueError, match='take LabelSmoothingBCE'):
+        LabelSmoothingCrossEntropy()(torch.zeros(2, 3), torch.tensor([[1, 0, 0], row]))
