@@ -118,8 +118,7 @@ def faults(
     for column in (file, label):
         if column not in table: raise ValueError(
             f"no column {column!r}: the table has {', '.join(map(str, table.columns))}")
-        if isinstance(table[column], pd.DataFrame): raise ValueError(
-            f"two columns are called {column!r}: give each a name of its own")
+        if (table.columns == column).sum() > 1: raise ValueError(f"two columns are {column!r}")
         if not all(isinstance(value, str) for value in table[column]): raise ValueError(
             f"{column} is not all text: read the table with read_table")
     if not Path(folder).is_dir(): raise ValueError(f"there is no folder {folder}")

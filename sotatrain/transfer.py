@@ -44,12 +44,7 @@ from sotatrain.core.checks import (
 from .core.content import file_digests
 from .core.guard import check_network
 from .core.items import file_of, items_of
-from sotatrain.core.pretrained import (
-    PACKAGED,
-    load_in_order,
-    packaged_weights,
-    read_weights,
-)
+from .core.pretrained import PACKAGED, load_in_order, packaged_weights, read_weights
 from .core.wording import reason, short
 from .learner import make_learner, seeded
 from .normalize import CheckNormalize, Normalize, normalization
@@ -229,7 +224,7 @@ def _computed(model, dl, views):
     batches = (batch[0] for _ in range(max(1, views)) for batch in dl)
     return torch.cat([activations(model, x.as_subclass(Tensor)).cpu() for x in batches])
 
-def _agree(found, model, dl, views):
+def _agree(model, dl, views, found):
     "Whether features may be a network's: its code may have changed, and its weights not."
     if found.ndim != 2 or len(found) != max(1, views) * len(dl.dataset): return False
     first = activations(model, dl.one_batch()[0][:1].as_subclass(Tensor)).cpu()
@@ -242,6 +237,8 @@ class Features(NamedTuple):
     x: Tensor  # pictures × activations
     y: Tensor  # the class of each, or None
 
+
+# %% ../nbs/10_transfer.ipynb #c1000044
 def features(
     model: nn.Module,
     dl: PresizedDL,  # dls.train, dls.valid, or dls.test_dl(files)
@@ -257,9 +254,8 @@ def features(
     dl = _in_order(dl, seed if views else None)
     file = _file_of(model, dl, views, seed)
     model.to(dl.device, memory_format=torch.channels_last)  # faster, and the same numbers
-    compute = partial(_computed, model, dl, views)
-    x = _kept(file, compute, partial(_agree, model=model, dl=dl, views=views)) if file \
-        else compute()
+    of_all, agree = partial(_computed, model, dl, views), partial(_agree, model, dl, views)
+    x = _kept(file, of_all, agree) if file else of_all()
     y = dl.targets[0].as_subclass(Tensor) if dl.targets else None
     return Features(x, y if y is None else torch.cat([y] * max(1, views)))
 

@@ -434,7 +434,7 @@ def test_empty_lines_are_no_rows(tmp_path):
 
 def test_columns_that_are_there_twice_are_refused(folder):
     table = pd.DataFrame([['a.jpg', 'x', 'y']], columns=['file', 'label', 'label'])
-    with pytest.raises(ValueError, match="two columns are called 'label'"):
+    with pytest.raises(ValueError, match="two columns are 'label'"):
         faults(table, 'file', 'label', folder)
 
 
