@@ -10,14 +10,14 @@ from fastai.vision.all import *
 from bench.common import conditions, write
 from sotatrain.all import *
 
-SETTINGS = dict(arch='xresnet18', size=32, bs=64, epochs=5, lr=6e-3, augmentation=None)
+SETTINGS = dict(arch='plain_net', size=32, bs=64, epochs=5, lr=6e-3, augmentation=None)
 
 
 def trained_on(split, size, bs, epochs, lr, workers=2):
     "A small network after training on `split`, without augmentation."
     transforms = dict(after_item=[Resize(size), ToTensor], after_batch=IntToFloatTensor)
     dls = split.dataloaders(bs=bs, num_workers=workers, **transforms)
-    model = xresnet18(n_out=dls.c)
+    model = plain_net(dls.c)
     learn = Learner(dls, model, loss_func=CrossEntropyLossFlat(), metrics=accuracy)
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr)
     return learn
