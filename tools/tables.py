@@ -272,7 +272,7 @@ def thresholds(nbs):
 
 def noise(nbs):
     "Chapter 11: how many of the suspects are wrong, and how many wrong ones are suspects."
-    rows = [row for row in measured('noise') if (row['what'], row['judge'], row['seed'])
+    rows = [row for row in measured('noise') if (row['what'], row.get('judge'), row['seed'])
             == ('found', 'features', 0)]
 
     def share(row, name):
@@ -286,6 +286,20 @@ def noise(nbs):
     head = ['wrong labels', 'their number', 'flagged', 'precision, %',
             'wrong in the first quarter', 'recall, %']
     return table_of(head, [line(row) for row in sorted(rows, key=lambda row: row['noise'])])
+
+
+def retrained(nbs):
+    "Chapter 11: training with wrong labels, in three ways, and without the suspects."
+    rows = [row for row in measured('noise') if (row['what'], row['noise']) == ('trained', 25)]
+    found = {way: {row['seed']: 100 * row['accuracy'] for row in own}
+             for way, own in grouped(rows, 'way').items()}
+
+    def line(way):
+        pairs = [(found[way][seed], plain) for seed, plain in found['plain'].items()]
+        gain = '' if way == 'plain' else str(paired_difference(*map(list, zip(*pairs))))
+        name = 'without the suspects' if way.startswith('without') else way
+        return [name, mean_and_sd([value / 100 for value in found[way].values()]), gain]
+    return table_of(['trained', 'accuracy, %', 'against plain, points'], map(line, found))
 
 
 def transfer(nbs):
@@ -335,6 +349,15 @@ def sizes(nbs):
     return table_of(['trained at', *head], lines)
 
 
+def batches(nbs):
+    "Chapter 11: a last layer trained in batches of several sizes, at two kinds of rates."
+    rows = measured('batches')
+    steps = {row['bs']: row['steps'] for row in rows}
+    rates, lines = grid(rows, 'bs', 'rate', 'accuracy')
+    head = ['pictures in a batch', 'steps', *(f'rate: {rate}' for rate in rates)]
+    return table_of(head, [[f'{bs:,}', f'{steps[bs]:,}', *cells] for bs, *cells in lines])
+
+
 def grid(rows, line, column, field):
     "Means and standard deviations: a line for each value of one field, a column for another."
     lines, columns = (dict.fromkeys(row[key] for row in rows) for key in (line, column))
@@ -347,4 +370,5 @@ TABLES = dict(
     chapters=chapters, results=results, floors=floors, leak=leak, doodlenette=doodlenette,
     loaders=loaders, tta=tta, leaderboard=named, split=split, rare=rare,
     thresholds=thresholds, parts=parts, optimism=optimism, noise=noise,
-    transfer=transfer, few=few, views=views, sizes=sizes)
+    transfer=transfer, few=few, views=views, sizes=sizes,
+    retrained=retrained, batches=batches)
