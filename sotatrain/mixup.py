@@ -256,7 +256,6 @@ def show_batch(self: Mixing,
         ax.set_title(f'{share:.2f} {names[0]}\n{1 - share:.2f} {names[1]}', fontsize=8)
         ax.axis('off')
 
-
 # %% ../nbs/07_mixup.ipynb #506cb510
 def _said(dls, y):
     "The class, the labels that are there, or the numbers."

@@ -85,7 +85,6 @@ def _check_fit(output, target, weight):
     if soft: _check_shares(target.detach())
     else: checks.tensor('target', target, low=0, high=output.shape[1] - 1)
 
-
 # %% ../nbs/08_smoothing.ipynb #40974252
 def _check_shares(target):
     if not len(target): return

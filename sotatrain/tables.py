@@ -49,7 +49,6 @@ def read_table(
         f"such as {', '.join(wrong[:3])}: a cell with a comma in it must be in quotes")
     return pd.DataFrame([row for _, row in rows], columns=names)
 
-
 # %% ../nbs/11_tables.ipynb #b1000037
 def _check_columns(file, names):
     other = next((mark for mark in ';\t|' if mark in names[0]), None)
@@ -58,7 +57,6 @@ def _check_columns(file, names):
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None: raise ValueError(
         f"{file} has two columns {twice!r}: give each a name of its own")
-
 
 # %% ../nbs/11_tables.ipynb #b1000002
 def _spelled(name): return unicodedata.normalize('NFC', name).casefold()
@@ -79,7 +77,6 @@ def _wrong_names(names, folder):
             yield row, name, 'no such file'
         first.setdefault(name, row)
 
-
 # %% ../nbs/11_tables.ipynb #b1000003
 def _wrong_labels(labels, known, sep):
     "(row, label, fault) for each label, or each of several."
@@ -95,13 +92,11 @@ def _wrong_labels(labels, known, sep):
             if known is None and name != (other := usual[_spelled(name)]):
                 yield row, label, f'{name!r} is elsewhere written {other!r}'
 
-
 # %% ../nbs/11_tables.ipynb #b1000040
 def _usual(names):
     "How each label is spelled most often, whatever its case and the form of its accents."
     often = Counter(names)
     return {_spelled(name): name for name in sorted(often, key=often.get)}
-
 
 # %% ../nbs/11_tables.ipynb #b1000004
 def faults(
@@ -380,14 +375,12 @@ def _folds(y, n_out, folds, seed, groups):
     for seen, _ in parts: _check_all_seen(y[seen], n_out)
     return parts
 
-
 # %% ../nbs/11_tables.ipynb #b1000038
 def _check_all_seen(y, n_out):
     missing = {*range(n_out)} - {*y.tolist()}
     if missing: raise ValueError(
         f"all groups with class {min(missing)} are in one fold, whose layer would not know the "
         "class: take fewer folds, or leave the class out")
-
 
 # %% ../nbs/11_tables.ipynb #b1000017
 def _confident(p, y):
@@ -439,7 +432,6 @@ def submission(
     _check_names({*names}, {*answers})
     return pd.DataFrame({names.name: names, column: [answers[name] for name in names]})
 
-
 # %% ../nbs/11_tables.ipynb #b1000039
 def _plain(name, answer):
     "A value that is written as it is: a tensor's number, and no NaN."
@@ -456,7 +448,6 @@ def _check_names(asked, given):
         if those: raise ValueError(
             f"{len(those)} names do not fit; {min(those, key=str)!r}, for one, {kind}: are "
             "these the same pictures?")
-
 
 from .core.docs import document
 

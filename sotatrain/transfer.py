@@ -193,7 +193,6 @@ def _file_of(model, dl, views, seed):
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     return cache_folder()/'features'/f'{digest}.npy'
 
-
 # %% ../nbs/10_transfer.ipynb #c1000042
 def _kept(file, compute, agrees):
     "What a file holds; computed, and written, if it is missing, damaged, or does not agree."
@@ -206,7 +205,6 @@ def _kept(file, compute, agrees):
         with new_file(file) as draft, open(draft, 'wb') as out: np.save(out, values.numpy())
     return values
 
-
 # %% ../nbs/10_transfer.ipynb #c1000010
 def _in_order(dl, seed):
     "All pictures of a loader: as in validation, or augmented if there is a seed."
@@ -217,7 +215,6 @@ def _in_order(dl, seed):
     tls = [tl._new(tl.items, split_idx=int(seed is None)) for tl in data.tls]
     data = type(data)(tls=tls, n_inp=data.n_inp)
     return dl.new(data, shuffle=False, drop_last=False, seed=seed, rows=dl.rows)
-
 
 # %% ../nbs/10_transfer.ipynb #c1000043
 def _computed(model, dl, views):
@@ -231,12 +228,10 @@ def _agree(model, dl, views, found):
     return found.shape[1] == first.shape[1] and bool(found.isfinite().all()) and (
         (found[:1] - first).abs().max() <= 1e-3 * first.abs().max()).item()
 
-
 # %% ../nbs/10_transfer.ipynb #c1000011
 class Features(NamedTuple):
     x: Tensor  # pictures × activations
     y: Tensor  # the class of each, or None
-
 
 # %% ../nbs/10_transfer.ipynb #c1000044
 def features(
@@ -393,7 +388,6 @@ def _all_in_groups(learn):
         f"{names.get(p, 'a parameter')} is in groups {most} times: it can have one rate only")
     return asked
 
-
 # %% ../nbs/10_transfer.ipynb #c1000041
 def _groups(learn):
     "A learner's groups. Raises `ValueError` for an optimizer that has other ones, too."
@@ -405,7 +399,6 @@ def _groups(learn):
         "the optimizer has groups of its own, so freezing and rates would go to the wrong "
         "layers: take one of fastai's, such as opt_func=Adam")
     return asked
-
 
 # %% ../nbs/10_transfer.ipynb #c1000019
 def what_trains(
@@ -438,7 +431,6 @@ def _set_rates(learn, lr):
     if len(rates) != count: raise ValueError(
         f"lr has {len(rates)} rates for {count} groups: give one for each, or see spread")
     learn.opt.set_hyper('lr', [*map(float, rates)])
-
 
 # %% ../nbs/10_transfer.ipynb #c1000020
 def _norm_mode(learn, group):
@@ -656,7 +648,6 @@ def grad_cam(
     finally:
         for hook in hooks: hook.remove()
 
-
 # %% ../nbs/10_transfer.ipynb #c1000030
 def _has_places(out):
     "More than one, of whatever kind: of maps, or of a transformer's tokens."
@@ -678,7 +669,6 @@ def _heat(scores, maps, classes):
     weights = torch.autograd.grad(score, maps)[0].mean((2, 3), keepdim=True)
     heat = (weights * maps).sum(1).relu().detach()
     return heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-12)
-
 
 # %% ../nbs/10_transfer.ipynb #c1000031
 def temper(
@@ -708,7 +698,6 @@ def _checked_answers(p, targets):
     if not len(p): raise ValueError("there are no answers: give those to a picture or more")
     tensor('targets', targets, (len(p),), 'whole numbers', low=0, high=p.shape[1] - 1)
     return targets.long()
-
 
 # %% ../nbs/10_transfer.ipynb #c1000032
 def conformal_limit(

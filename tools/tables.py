@@ -291,15 +291,16 @@ def noise(nbs):
 def retrained(nbs):
     "Chapter 11: training with wrong labels, in three ways, and without the suspects."
     rows = [row for row in measured('noise') if (row['what'], row['noise']) == ('trained', 25)]
-    found = {way: {row['seed']: 100 * row['accuracy'] for row in own}
+    found = {way: [row['accuracy'] for row in sorted(own, key=lambda row: row['seed'])]
              for way, own in grouped(rows, 'way').items()}
 
-    def line(way):
-        pairs = [(found[way][seed], plain) for seed, plain in found['plain'].items()]
-        gain = '' if way == 'plain' else str(paired_difference(*map(list, zip(*pairs))))
+    def line(way, shares):
+        points = [[100 * share for share in part] for part in (shares, found['plain'])]
+        gain = '' if way == 'plain' else str(paired_difference(*points))
         name = 'without the suspects' if way.startswith('without') else way
-        return [name, mean_and_sd([value / 100 for value in found[way].values()]), gain]
-    return table_of(['trained', 'accuracy, %', 'against plain, points'], map(line, found))
+        return [name, mean_and_sd(shares), gain]
+    head = ['trained', 'accuracy, %', 'against plain, points']
+    return table_of(head, [line(*item) for item in found.items()])
 
 
 def transfer(nbs):

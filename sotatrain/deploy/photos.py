@@ -96,7 +96,7 @@ def _described(folder, group):
     if not (train.is_dir() and val.is_dir()): return photographs(folder, group)._asdict()
     if group is not None: raise ValueError(
         f"{folder} is split into train and val already: leave the groups out")
-    photographs(train)
+    photographs(train)  # for its errors: a picture in no class, one class alone
     return dict(path=folder)
 
 
