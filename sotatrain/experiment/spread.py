@@ -143,9 +143,11 @@ class _Worker:
     def __init__(self, number, of):
         self.place = number, of
         self.process, self.ended = None, False
+        self.lock = threading.Lock()  # none is ended half started
 
     def run(self, call):
-        if self.process is None: self._start()
+        if self.process is None:
+            with self.lock: self._start()
         try:
             self.pipe.send(call)
             worked, result = self.pipe.recv()
@@ -160,8 +162,9 @@ class _Worker:
         if self.ended: raise BrokenExecutor('the workers have been ended')
         context = get_context('spawn')  # a fork has the locks of all threads, and no GPU
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, *self.place), daemon=True)
-        self.process.start()
+        process = context.Process(target=_serve, args=(theirs, *self.place), daemon=True)
+        process.start()
+        self.process = process
         theirs.close()  # so that its end is noticed
 
     def _joined(self):
@@ -171,7 +174,7 @@ class _Worker:
         return process.exitcode
 
     def end(self):
-        self.ended = True
+        with self.lock: self.ended = True
         process = self.process  # a thread that waits for it may set it to None
         if process is not None: process.kill()
 

@@ -7,7 +7,9 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -146,6 +148,32 @@ def test_workers_end_at_once_when_they_are_interrupted():
         raise KeyboardInterrupt
     assert time.perf_counter() - start < 60
     assert isinstance(future.exception(), BrokenExecutor)
+
+
+@pytest.mark.parametrize('before', [True, False])
+def test_a_worker_that_is_just_starting_is_ended_too(monkeypatch, before):
+    begun, start = Event(), SpawnProcess.start
+
+    def slow(process):
+        if not before: start(process)
+        begun.set()
+        time.sleep(.5)
+        if before: start(process)
+
+    monkeypatch.setattr(SpawnProcess, 'start', slow)
+    with pytest.raises(KeyboardInterrupt), Workers(1) as workers:
+        future = workers.submit(time.sleep, 100)
+        begun.wait()
+        raise KeyboardInterrupt
+    assert isinstance(future.exception(timeout=60), BrokenExecutor)
+    workers.all[0].end()  # twice is no error
+
+
+def test_a_worker_that_cannot_start_can_be_ended(monkeypatch):
+    def fails(process): raise OSError('no more processes')
+    monkeypatch.setattr(SpawnProcess, 'start', fails)
+    with Workers(1) as workers:
+        with pytest.raises(OSError, match='no more'): workers.submit(os.getpid).result()
 
 
 @pytest.mark.parametrize('n', [0, 1.5, 'two'])
