@@ -9,7 +9,7 @@ from . import show
 from .statistics import Difference, paired_difference, signed_end
 from .store import check_same_report, check_same_validation, load_runs
 
-__all__ = ['Comparison', 'NotMeasured', 'stored_results']
+__all__ = ['Comparison', 'NotMeasured', 'stored_differences', 'stored_results']
 
 
 @dataclass(frozen=True)
@@ -159,3 +159,17 @@ def stored_results(
         replace(run, position=recipes.index(run.recipe.name))
         for run in runs if run.recipe.name in recipes]
     return Comparison(runs, speed)
+
+
+def stored_differences(
+    experiment: str,
+    reference: str,   # a recipe's name with `{}` in it, such as 'plain, {} epochs'
+    recipe: str,      # that of those to compare with it
+    at: list,         # what takes the place of `{}`, such as numbers of epochs
+    folder: Path = None,  # where experiments are kept; `results_folder()` if not given
+) -> dict:
+    "A paired `Difference` for each of `at` for which both recipes were measured."
+    found = {each: stored_results(
+        experiment, reference.format(each), recipe.format(each), folder=folder) for each in at}
+    rows = {each: c.rows[1] for each, c in found.items() if isinstance(c, Comparison)}
+    return {each: row.difference for each, row in rows.items() if row.difference}

@@ -4,6 +4,7 @@ import io
 import math
 import textwrap
 from html import escape
+from itertools import cycle
 
 from .statistics import signed
 
@@ -198,3 +199,34 @@ def _draw_differences(ax, rows):
         ax.plot(row.difference.mean, y, 'D', color=MEAN, markersize=6)
     ax.axvline(0, color='gray', linewidth=1, linestyle='--')
     ax.set_xlabel(f'difference to {rows[0].name}, points')
+
+
+# Differences as curves
+
+STYLES = 'o-', 's--', '^-.', 'D:', 'v-', 'P--'
+
+
+def plot_differences(
+    differences: dict,  # for each name, what `stored_differences` returns: keys above 0
+    label: str,         # of the axis of the keys, which is logarithmic
+):
+    "A curve for each name, with the intervals; returns the axes."
+    import matplotlib.pyplot as plt
+    ax = plt.subplots(figsize=(6.5, 3.2), layout='constrained')[1]
+    ax.axhline(0, color='gray', linewidth=1, linestyle='--')
+    for i, ((name, found), style) in enumerate(zip(differences.items(), cycle(STYLES))):
+        aside = 1.05**(i - (len(differences) - 1) / 2)  # so that no interval hides another
+        means = [d.mean for d in found.values()]
+        ax.errorbar([x * aside for x in found], means, _half([*found.values()]), fmt=style,
+                    capsize=3, label=name)
+    ticks = sorted({x for found in differences.values() for x in found})
+    ax.set(xscale='log', xlabel=label, ylabel='difference, points')
+    ax.minorticks_off()
+    ax.set_xticks(ticks, ticks)
+    if differences: ax.legend(fontsize=8)
+    return ax
+
+
+def _half(differences):
+    "Of each interval, how far it goes; 0 where one pair has none."
+    return [d.high - d.mean if d.n > 1 else 0 for d in differences]

@@ -1,11 +1,13 @@
 """The HTML of a comparison and of a quiz: it fits, and it can be read on any paper."""
 import base64
 import re
+from math import inf
 
+import matplotlib.pyplot as plt
 import pytest
 
 from sotatrain.core.quiz import BROWN, GREEN, QUIZ_COLOURS
-from sotatrain.experiment import stored_results
+from sotatrain.experiment import Difference, plot_differences, stored_results
 
 
 @pytest.fixture(scope='module')
@@ -55,3 +57,16 @@ def luminance(colour):
 def test_colours_of_a_quiz_can_be_read(ink, paper):
     low, high = sorted(map(luminance, (ink, paper)))
     assert (high + .05) / (low + .05) >= 4.5
+
+
+def test_curves_of_differences_show_means_and_intervals():
+    found = {5: Difference(1., -1., 3., 3), 20: Difference(2., 1.5, 2.5, 3)}
+    one = {5: Difference(1., -inf, inf, 1)}
+    ax = plot_differences({'better': found, 'one seed': one}, 'epochs')
+    labels = ax.get_legend_handles_labels()[1]
+    bars = [bar.get_segments() for bar in ax.collections]
+    plt.close(ax.figure)
+    assert labels == ['better', 'one seed'] and ax.get_xlabel() == 'epochs'
+    assert [[y for _, y in bar] for bar in bars[0]] == [[-1, 3], [1.5, 2.5]]
+    assert [[y for _, y in bar] for bar in bars[1]] == [[1, 1]]
+    plt.close(plot_differences({}, 'epochs').figure)

@@ -14,6 +14,7 @@ from sotatrain.experiment import (
     load_runs,
     results_folder,
     store,
+    stored_differences,
     stored_results,
 )
 from tests.forked import Forked
@@ -282,3 +283,19 @@ def test_stored_results_of_some_recipes(tmp_path):
 def test_experiments_of_a_folder_that_is_text(tmp_path):
     store.write(fake_run(), store.file_of(Recipe(), 0, 'x', tmp_path))
     assert experiments(str(tmp_path)) == ['x']
+
+
+def test_stored_differences_are_those_of_the_comparisons(tmp_path):
+    def keep(run): store.write(run, store.file_of(run.recipe, run.seed, 'x', tmp_path))
+    for n in (5, 20):
+        for name, gain in (('plain', 0), ('better', n / 100)):
+            for seed in range(3):
+                keep(fake_run(f'{name}, {n} epochs', seed, .5 + .01*seed + gain))
+    keep(fake_run('plain, 80 epochs'))
+    names = 'plain, {} epochs', 'better, {} epochs'
+    found = stored_differences('x', *names, (5, 20, 80), tmp_path)
+    assert [*found] == [5, 20]
+    assert [d.mean for d in found.values()] == pytest.approx([5, 20])
+    turned = stored_differences('x', *names[::-1], (5,), tmp_path)
+    assert turned[5].mean == pytest.approx(-5)
+    assert stored_differences('none', *names, (5,), tmp_path) == {}
