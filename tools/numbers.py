@@ -193,9 +193,8 @@ def of_benchmark(source, query, form):
     measured = json.loads((BENCHMARKS/f'{source}.json').read_text(encoding='utf-8'))
     if query.startswith('conditions.'): return condition(measured, query)
     parts = [numbers(measured['rows'], part) for part in re.split(' (?:/|→) ', query)]
-    if '→' in query:
-        reference, values = ([100*number for number in part] for part in parts)
-        return PAIR[form or 'points'](reference, values)
+    if '→' in query: return PAIR[form or 'points'](*paired(*parts))
+    parts = [[number for _, number in part] for part in parts]
     values = parts[0]
     if len(parts) == 2: values = [a / b for a, b in zip(*parts, strict=True)]
     reducer, _, spec = form.rpartition(' ')
@@ -213,13 +212,22 @@ def condition(measured, query):
 
 
 def numbers(rows, query):
-    "A field of the rows that fit `field of key=value, …`, lists laid out."
+    "(seed, number) of the rows that fit `field of key=value, …`, lists laid out."
     field, _, wanted = query.partition(' of ')
     conditions = [pair.partition('=')[::2] for pair in wanted.split(', ') if pair]
-    found = [row[field] for row in rows
+    found = [row for row in rows
              if field in row and all(str(row.get(key)) == text for key, text in conditions)]
     if not found: raise ValueError('no row fits')
-    return [n for one in found for n in (one if isinstance(one, list) else [one])]
+    return [(row.get('seed'), n) for row in found
+            for n in (row[field] if isinstance(row[field], list) else [row[field]])]
+
+
+def paired(reference, others):
+    "The numbers of both, seed by seed, wherever their rows stand."
+    first, second = (sorted(part, key=lambda n: str(n[0])) for part in (reference, others))
+    seeds = [[seed for seed, _ in part] for part in (first, second)]
+    if seeds[0] != seeds[1]: raise ValueError(f'seeds {seeds[0]} and {seeds[1]} are no pairs')
+    return [[100*number for _, number in part] for part in (first, second)]
 
 
 # The command

@@ -55,6 +55,15 @@ def test_spans_are_not_written_in_code_or_headings():
             assert not [code for code in text.split('```')[1::2] if '<!-- / -->' in code]
 
 
+def test_rows_of_a_benchmark_are_paired_by_their_seeds(monkeypatch, tmp_path):
+    def row(way, seed, share): return dict(way=way, seed=seed, share=share)
+    rows = [row('a', 0, .1), row('a', 1, .5), row('b', 1, .52), row('b', 0, .12), row('c', 2, .1)]
+    (tmp_path/'x.json').write_text(json.dumps(dict(conditions={}, rows=rows)))
+    monkeypatch.setattr(numbers, 'BENCHMARKS', tmp_path)
+    assert said('x: share of way=a → share of way=b | range') == '2.0 to 2.0'
+    with pytest.raises(ValueError, match='no pairs'): said('x: share of way=a → share of way=c')
+
+
 @pytest.mark.parametrize('span,text', [
     ('soft-targets: plain', '64.5 %'),
     ('soft-targets: plain | sd', '64.5 ± 0.6 %'),
