@@ -57,7 +57,8 @@ def test_spans_are_not_written_in_code_or_headings():
 
 def test_rows_of_a_benchmark_are_paired_by_their_seeds(monkeypatch, tmp_path):
     def row(way, seed, share): return dict(way=way, seed=seed, share=share)
-    rows = [row('a', 0, .1), row('a', 1, .5), row('b', 1, .52), row('b', 0, .12), row('c', 2, .1)]
+    rows = [row('a', 0, .1), row('a', 1, .5), row('b', 1, .52), row('b', 0, .12),
+            row('c', 2, .1)]
     (tmp_path/'x.json').write_text(json.dumps(dict(conditions={}, rows=rows)))
     monkeypatch.setattr(numbers, 'BENCHMARKS', tmp_path)
     assert said('x: share of way=a → share of way=b | range') == '2.0 to 2.0'
