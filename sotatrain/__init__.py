@@ -24,8 +24,8 @@ Modules:
 - `sotatrain.experiment.store`: Measured runs as files, one JSON file a run: `<experiment>/<recipe's stem>-seed<n>.json`.
 - `sotatrain.experiment.together`: One run in several processes, each with a share of every batch.
 - `sotatrain.learner`: Train a network from random weights, choose its learning rate and batch size, and measure well enough to tell a gain from a lucky seed.
-- `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: the network learns to be as confident as the picture allows.
-- `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: a network that starts from scratch can do without it, a trained one depends on it, and it has to travel with the model.
+- `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: then no answer is quite certain any more.
+- `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: after some epochs a network from scratch hardly needs it, a trained one depends on it, and it has to travel with the model.
 - `sotatrain.presize`: Read each picture from disk once, keep it as a small square, and make every crop after that with one matrix per picture and one interpolation.
 - `sotatrain.questionnaire`: Questions that tell you at once whether you are right, and if not, what you may have overlooked.
 - `sotatrain.resizing`: Train on small pictures first and on large ones at the end: most of what a network learns does not depend on their size.

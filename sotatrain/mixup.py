@@ -1,4 +1,4 @@
-"""Blend two pictures, and blend their labels in the same proportion: the network learns to be as confident as the picture allows.
+"""Blend two pictures, and blend their labels in the same proportion: then no answer is quite certain any more.
 
 ```python
 dls = get_dls(cfg.size, cfg.bs, path, presize=cfg.presize, seed=0)
@@ -54,9 +54,9 @@ def one_hot(
     whole('n_classes', n_classes)
     try: y = torch.as_tensor(y).as_subclass(Tensor)
     except (TypeError, ValueError, RuntimeError): raise TypeError(
-        f"y={y!r}: one_hot wants whole numbers, in a tensor") from None
+        f"y={y!r}: one_hot takes whole numbers, in a tensor") from None
     if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
-        raise TypeError(f"labels of type {y.dtype}: one_hot wants whole numbers")
+        raise TypeError(f"labels of type {y.dtype}: one_hot takes whole numbers")
     y = y.long()
     if y.numel() and not 0 <= y.min() <= y.max() < n_classes: raise ValueError(
         f"labels from {y.min()} to {y.max()}: with {n_classes} classes they go from 0 to "

@@ -1,4 +1,4 @@
-"""Give every channel mean 0 and standard deviation 1: a network that starts from scratch can do without it, a trained one depends on it, and it has to travel with the model.
+"""Give every channel mean 0 and standard deviation 1: after some epochs a network from scratch hardly needs it, a trained one depends on it, and it has to travel with the model.
 
 ```python
 dls = get_dls(size, bs, path, after_batch=Normalize())        # measures the training set

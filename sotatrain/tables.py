@@ -427,7 +427,7 @@ def submission(
         f"the sample has {len(sample.columns)} columns: give one of names, one of answers")
     names, column = sample[sample.columns[0]], sample.columns[1]
     twice = names[names.duplicated()]
-    if len(twice): raise ValueError(f"the sample has {twice.iloc[0]!r} twice: mend it first")
+    if len(twice): raise ValueError(f"the sample has {twice.iloc[0]!r} twice: correct it first")
     answers = {name: _plain(name, answer) for name, answer in answers.items()}
     _check_names({*names}, {*answers})
     return pd.DataFrame({names.name: names, column: [answers[name] for name in names]})

@@ -157,7 +157,7 @@ def activations(
         if alike: return kept[0]
     if not scores.isfinite().all(): raise ValueError(
         f"{type(model).__name__} answers with NaN or infinite numbers, as after too high a "
-        "rate: load its weights anew")
+        "rate: load its weights again")
     raise ValueError(f"{type(model).__name__} does not end with its last linear layer: its "
                      "activations alone do not decide its answer")
 
@@ -603,7 +603,7 @@ def answers(
 # %% ../nbs/10_transfer.ipynb #c1000028
 def most(
     table: pd.DataFrame,  # see `answers`
-    kind: str,            # 'right', 'wrong': most surely so; or 'unsure'
+    kind: str,            # 'right', 'wrong': with most confidence; or 'unsure'
     n: int = 5,           # rows
 ) -> pd.DataFrame:
     "The answers to look at first."

@@ -69,6 +69,10 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
          '08_smoothing', 'Mixup and smoothing', ', 25 wrong'))],
     *[(technique, chapter, 'soft-targets-128', 'plain, 5 epochs', f'{recipe}, 5 epochs')
       for technique, chapter, recipe in SOFT[:3]],
+    *[(technique, chapter, 'claims-soft', f'plain, {n} epochs', f'{recipe}, {n} epochs')
+      for n in (5, 20) for technique, chapter, recipe in SOFT],
+    ('normalization', '04_normalize', 'claims-soft', 'plain, 20 epochs',
+     'normalized, 20 epochs'),
     *[(part, '09_sota', 'sota-64', f'without {part}', 'all') for part in (
         'Muon', 'growing sizes', 'a whitening stem', 'GELU', 'larger tests', 'smoothing',
         'the linear schedule', 'decay')],

@@ -56,7 +56,7 @@ def test_one_hot():
 @pytest.mark.parametrize('y,error,message', [
     ([3], ValueError, 'labels from 3 to 3: with 3 classes they go from 0 to 2'),
     ([-1], ValueError, 'labels from -1'),
-    ([.5], TypeError, 'one_hot wants whole numbers'),
+    ([.5], TypeError, 'one_hot takes whole numbers'),
 ])
 def test_labels_that_are_none(y, error, message):
     with pytest.raises(error, match=message): one_hot(torch.tensor(y), 3)
@@ -908,8 +908,8 @@ def test_boxes_say_what_does_not_fit(args, message):
 
 
 @pytest.mark.parametrize('args,message', [
-    (('a', 3), "y='a': one_hot wants whole numbers"),
-    ((np.array(['a']), 3), 'one_hot wants whole numbers'),
+    (('a', 3), "y='a': one_hot takes whole numbers"),
+    ((np.array(['a']), 3), 'one_hot takes whole numbers'),
     ((torch.tensor([True]), 3), 'labels of type torch.bool'),
     ((torch.tensor([1j]), 3), 'labels of type torch.complex64'),
     ((PERM, 0), 'n_classes=0: it must be 1 or more'),
@@ -927,7 +927,7 @@ labels = st.integers(-3, 9) | st.floats() | st.booleans() | st.text(max_size=2)
 def test_one_hot_gives_vectors_or_says_why_not(y, n_classes):
     try: vectors = one_hot(y, n_classes)
     except (ValueError, TypeError) as error:
-        assert re.search('one_hot wants|n_classes|with . classes', str(error))
+        assert re.search('one_hot takes|n_classes|with . classes', str(error))
     else:
         assert vectors.shape == (len(y), n_classes)
         assert vectors.argmax(-1).tolist() == y
