@@ -1,5 +1,6 @@
-"""`python -m experiments.queue --data DIR` works the long plan off: what is missing in
-results/unfinished/, seed by seed over all recipes, so that whatever is there can be compared.
+"""`python -m experiments.queue --data DIR` works the long plan off: what is in neither
+results/experiments/ nor results/unfinished/, where new runs go. It goes seed by seed over all
+recipes, so that whatever is there can be compared.
 
 Interrupt it at any time: the same command goes on, also within a run. It runs at low priority;
 accuracies do not depend on that, and seconds are not taken from here.
@@ -78,7 +79,8 @@ def missing(names, seeds, results):
     "What is to be trained, in the order of the seeds; of the plan, if none are given."
     for seed in seeds or range(5):
         for name in names:
-            done = [run.recipe for run in load_runs(name, results) if run.seed == seed]
+            done = [run.recipe for run in [*load_runs(name, results), *load_runs(name)]
+                    if run.seed == seed]
             for group in sharing(EXPERIMENTS[name]):
                 lacking = [recipe for recipe in group if not is_in(recipe, done)]
                 planned = seeds or seed < claims.seeds_of(group[0])

@@ -6,8 +6,8 @@ from contextlib import nullcontext
 import pytest
 
 from experiments import claims, measure, queue
-from sotatrain.experiment import Recipe, load_runs
-from tests.library.fakes import SMALL
+from sotatrain.experiment import Recipe, load_runs, store
+from tests.library.fakes import SMALL, fake_run
 
 FIRST, SECOND = Recipe(**SMALL), Recipe(**SMALL | dict(name='second', lr=.01))
 
@@ -101,6 +101,14 @@ def test_recipes_that_share_a_training_run_are_one_job(plan, monkeypatch, tmp_pa
     monkeypatch.setitem(queue.EXPERIMENTS, 'b', [FIRST, flip])
     job, = queue.missing(['b'], [0], tmp_path)
     assert job.recipes == [FIRST, flip] and job.cost == FIRST.epochs * FIRST.size**2
+
+
+def test_what_is_stored_in_the_results_already_is_not_missing(plan, monkeypatch, tmp_path):
+    monkeypatch.setenv('SOTATRAIN_RESULTS', str(tmp_path/'results'))
+    run = fake_run('baseline')
+    store.write(run, store.file_of(run.recipe, 0, 'a', tmp_path/'results'))
+    job, = queue.missing(['a'], [0], tmp_path/'unfinished')
+    assert job.recipes == [SECOND]
 
 
 def test_an_unknown_experiment_is_refused(plan, capsys):
