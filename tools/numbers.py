@@ -193,10 +193,11 @@ def of_benchmark(source, query, form):
     measured = json.loads((BENCHMARKS/f'{source}.json').read_text(encoding='utf-8'))
     if query.startswith('conditions.'): return condition(measured, query)
     parts = [numbers(measured['rows'], part) for part in re.split(' (?:/|→) ', query)]
-    if '→' in query: return PAIR[form or 'points'](*paired(*parts))
-    parts = [[number for _, number in part] for part in parts]
-    values = parts[0]
-    if len(parts) == 2: values = [a / b for a, b in zip(*parts, strict=True)]
+    if len(parts) == 2: parts = paired(*parts)
+    values = [number for _, number in parts[0]]
+    if '→' in query:
+        return PAIR[form or 'points'](*([100*number for _, number in part] for part in parts))
+    if len(parts) == 2: values = [a / b for (_, a), (_, b) in zip(*parts)]
     reducer, _, spec = form.rpartition(' ')
     if reducer == 'each': return ', '.join(formatted(number, spec) for number in values)
     return formatted(REDUCERS[reducer or 'median'](values), spec)
@@ -223,11 +224,11 @@ def numbers(rows, query):
 
 
 def paired(reference, others):
-    "The numbers of both, seed by seed, wherever their rows stand."
-    first, second = (sorted(part, key=lambda n: str(n[0])) for part in (reference, others))
-    seeds = [[seed for seed, _ in part] for part in (first, second)]
-    if seeds[0] != seeds[1]: raise ValueError(f'seeds {seeds[0]} and {seeds[1]} are no pairs')
-    return [[100*number for _, number in part] for part in (first, second)]
+    "Both in the order of their seeds, wherever their rows stand."
+    parts = [sorted(part, key=lambda n: str(n[0])) for part in (reference, others)]
+    first, second = ([seed for seed, _ in part] for part in parts)
+    if first != second: raise ValueError(f'seeds {first} and {second} are no pairs')
+    return parts
 
 
 # The command

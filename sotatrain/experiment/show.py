@@ -9,6 +9,7 @@ from itertools import cycle
 from .statistics import signed
 
 ACCURACY, MEAN = '#224466', '#cc5500'  # colours; marks differ in their shape, too
+LABEL = 32  # letters of a line below an axis, so that a phone shows all of it
 
 
 # As a table
@@ -198,7 +199,7 @@ def _draw_differences(ax, rows):
         ax.plot(row.difference[1:3], [y, y], '-', color=ACCURACY, linewidth=2)
         ax.plot(row.difference.mean, y, 'D', color=MEAN, markersize=6)
     ax.axvline(0, color='gray', linewidth=1, linestyle='--')
-    ax.set_xlabel(f'difference to {rows[0].name}, points')
+    ax.set_xlabel(textwrap.fill(f'difference to {rows[0].name}, points', LABEL))
 
 
 # Differences as curves

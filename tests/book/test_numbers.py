@@ -62,6 +62,7 @@ def test_rows_of_a_benchmark_are_paired_by_their_seeds(monkeypatch, tmp_path):
     (tmp_path/'x.json').write_text(json.dumps(dict(conditions={}, rows=rows)))
     monkeypatch.setattr(numbers, 'BENCHMARKS', tmp_path)
     assert said('x: share of way=a → share of way=b | range') == '2.0 to 2.0'
+    assert said('x: share of way=b / share of way=a | min .2f') == '1.04'
     with pytest.raises(ValueError, match='no pairs'): said('x: share of way=a → share of way=c')
 
 

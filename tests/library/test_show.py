@@ -29,6 +29,13 @@ def test_on_a_phone_the_panels_are_below_each_other(shown):
     assert all('accuracy, %' in svg for svg in (narrow, wide))  # letters, not their outlines
 
 
+def test_a_long_label_below_a_plot_is_in_lines_of_a_phones_width():
+    html = stored_results('claims-soft', 'plain, 20 epochs', 'Mixup, 20 epochs')._repr_html_()
+    found = re.findall(r'data:image/svg\+xml;base64,([\w+/=]+)', html)
+    labels = re.findall('>(difference to [^<]*)<', base64.b64decode(found[0]).decode())
+    assert labels == ['difference to plain, 20 epochs,']
+
+
 def test_a_wide_table_scrolls_in_its_own_box(shown):
     assert re.search(r'<div style="[^"]*overflow-x:auto"><table>', shown)
     assert '<th scope="col">' in shown
