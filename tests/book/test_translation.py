@@ -386,9 +386,12 @@ def test_each_text_says_its_language(page, browser):
 def test_the_choice_is_kept_and_addresses_lead_to_what_is_shown(page, browser):
     browser.open(page, 400, 'light')
     choose(browser, 'zh')
-    browser.open('about:blank', 400, 'light')
-    browser.open(page + '#A-section', 400, 'light')
-    assert browser.ask("document.documentElement.dataset.language") == 'zh'
+    for _ in range(20):  # another process keeps it, on a busy machine somewhat later
+        browser.open('about:blank', 400, 'light')
+        browser.open(page + '#A-section', 400, 'light')
+        language = browser.ask("document.documentElement.dataset.language")
+        if language == 'zh': break
+    assert language == 'zh'
     pressed = "document.querySelector('[aria-pressed=true]').innerText"
     assert browser.ask(pressed) == '中文'
     assert browser.ask("document.documentElement.scrollWidth") <= 400
