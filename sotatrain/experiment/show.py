@@ -93,7 +93,16 @@ def _each(texts, joint=' and '):
 
 def _plan(run):
     stages = ', then '.join(map(_stage, run.recipe.all_stages))
-    return f'{run.recipe.network[0]}, {stages}'
+    return f'{_network(*run.recipe.network)}, {stages}'
+
+
+def _network(name, options):
+    "Its name, and what else describes it."
+    described = '; '.join(f'{key} {_listed(value)}' for key, value in options.items())
+    return f'{name} ({described})' if described else name
+
+
+def _listed(value): return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _stage(stage):
@@ -102,7 +111,8 @@ def _stage(stage):
 
 
 def _pictures(run):
-    return f"{run.data['folder']} ({run.data['train']:,} + {run.data['val']:,} pictures)"
+    part = '' if run.recipe.report == 'all' else f'; the {run.recipe.report} half is scored'
+    return f"{run.data['folder']} ({run.data['train']:,} + {run.data['val']:,} pictures{part})"
 
 
 def _versions(run):

@@ -82,6 +82,14 @@ def test_a_table_with_its_provenance():
     assert 'measured 20' in text
 
 
+def test_a_footer_describes_the_network_and_says_which_half_is_scored():
+    arch = {'plain_net': {'widths': [8, 16], 'act': 'gelu'}}
+    recipe = Recipe('slim', arch=arch, size=16, epochs=1, report='reported')
+    text = on_one_line(Comparison([fake_run(recipe=recipe)]))
+    assert 'plain_net (widths 8, 16; act gelu), 16 px' in text
+    assert 'pictures; the reported half is scored)' in text
+
+
 def test_no_difference_is_said_to_be_none():
     said = str(fake_comparison(better=(.51, .50, .53)))
     assert 'better: no difference shown with 3 seeds: between −' in said
