@@ -26,7 +26,7 @@ Modules:
 - `sotatrain.learner`: Train a network from random weights, choose its learning rate and batch size, and measure well enough to tell a gain from a lucky seed.
 - `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: then no answer is quite certain any more.
 - `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: after some epochs a network from scratch hardly needs it, a trained one depends on it, and it has to travel with the model.
-- `sotatrain.presize`: Read each picture from disk once, keep it as a small square, and make every crop after that with one matrix per picture and one interpolation.
+- `sotatrain.presize`: Read each picture from disk once, keep it as a small square, and cut every random crop from it with one matrix and one interpolation.
 - `sotatrain.questionnaire`: Questions that tell you at once whether you are right, and if not, what you may have overlooked.
 - `sotatrain.resizing`: Train on small pictures first and on large ones at the end: most of what a network learns does not depend on their size.
 - `sotatrain.settings`: The course's run profiles: how big a run is, and on which data.

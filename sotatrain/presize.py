@@ -1,4 +1,4 @@
-"""Read each picture from disk once, keep it as a small square, and make every crop after that with one matrix per picture and one interpolation.
+"""Read each picture from disk once, keep it as a small square, and cut every random crop from it with one matrix and one interpolation.
 
 ```python
 dls = get_dls(size=cfg.size, bs=cfg.bs, path=path, presize=cfg.presize, seed=0)

@@ -220,7 +220,7 @@ def _as_truth(said, y):
 def f_beta(
     said: Tensor,    # pictures × labels: true where a label was said
     y: Tensor,       # the same shape: where it is there
-    beta: float = 2,  # how many times as much recall counts
+    beta: float = 2,  # its square: how many false alarms a miss counts as
 ) -> Tensor:         # one for each picture, from 0 to 1
     "F-beta of each picture (equation 2). Nothing to find, and nothing said, is right: 1."
     positive('beta', beta)

@@ -454,7 +454,7 @@ def freeze_groups(
     count = len(_groups(learn))
     first = n if n >= 0 else count + n
     if not 0 <= first < count: raise ValueError(
-        f"n={n}, and there are {count} groups: take a number from {-count} to {count - 1}")
+        f"n={n}, and there are {count} groups: take a number from {1 - count} to {count - 1}")
     if n and not first: raise ValueError(
         f"n={n} freezes nothing of {count} groups: give the learner a splitter that makes more "
         "of them, such as three_groups, or say n=0 to train all")

@@ -122,7 +122,7 @@ def measurements():
 
 
 def as_table(nbs, rows):
-    difference = 'difference, 95 % interval'
+    difference = 'difference in points, 95 % interval'
     head = ['technique', 'accuracy without → with', difference, 'verdict', 'setting']
     return table_of(head, [[f'[{technique}]({nbs}{chapter}.ipynb)', *cells(comparison)]
                            for technique, chapter, comparison in rows])

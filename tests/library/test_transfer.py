@@ -1,4 +1,5 @@
 """Transfer learning, against PyTorch, fastai, scikit-learn and values by hand."""
+import re
 from functools import partial
 
 import numpy as np
@@ -299,6 +300,13 @@ def test_fastais_own_freeze_of_batch_norm_is_seen(dls):
 def test_a_freeze_of_nothing_or_of_all_is_refused(learn, n):
     with pytest.raises(ValueError, match='3 groups'): freeze_groups(learn, n)
     assert all(p.requires_grad for p in learn.model.parameters())
+
+
+def test_a_refused_freeze_names_numbers_that_are_taken(learn):
+    with pytest.raises(ValueError, match='3 groups') as refused: freeze_groups(learn, 7)
+    low, high = map(int, re.search(r'from (-?\d+) to (\d+)', str(refused.value)).groups())
+    assert (low, high) == (-2, 2)
+    for n in range(low, high + 1): freeze_groups(learn, n)
 
 
 def test_a_freeze_with_one_group_is_refused(dls):
