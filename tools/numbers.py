@@ -12,7 +12,8 @@ benchmark, QUERY is `field of key=value, key=value`, one or two of them: `a / b`
 by pair, `a → b` is the paired difference; FORM is a reducer and a format: `median .2f`.
 `conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (`tools.tables`), and
 `<!-- chinese: texts -->` is how much of the book is translated. In a Chinese text, units,
-verdicts and the words of tables are Chinese (`tools.chinese_tables`)."""
+verdicts and the words of tables are Chinese (`tools.chinese_tables`). Outputs of cells that
+show only stored files are renewed, too (`tools.pages.stored`)."""
 import argparse
 import json
 import re
@@ -28,6 +29,7 @@ from sotatrain.experiment.comparison import by_recipe
 from sotatrain.experiment.statistics import minus, signed, signed_end
 from tools import tables, translate
 from tools.chinese_tables import in_chinese
+from tools.pages import stored
 from tools.spans import SPAN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -251,7 +253,13 @@ def renew(path, nbs):
     nb = nbformat.read(path, 4)
     for cell in nb.cells:
         if cell.cell_type == 'markdown': cell.source = renewed(cell.source, nbs)
+        if cell.cell_type == 'code': renew_outputs(cell)
     rewrite(path, nbformat.writes(nb) + '\n')
+
+
+def renew_outputs(cell):
+    outputs = stored.outputs_of(cell.source)
+    if outputs is not None and not stored.is_renewed(cell, outputs): cell.outputs = outputs
 
 
 def rewrite(path, text):

@@ -1,4 +1,4 @@
-"""The questions of a chapter in Chinese, as a page shows them beside the English ones."""
+"""The questions of a chapter as its cell shows them, and in Chinese beside the English ones."""
 import re
 from functools import cache
 
@@ -13,10 +13,15 @@ CALL = re.compile(r"^quiz\('(\w+)'\)", re.M)
 
 def outputs_in_chinese(source) -> list:
     "What the quiz that a cell calls shows; nothing if it calls none, or none in Chinese."
-    from sotatrain.questionnaire import questions  # here: not each page needs it
     call = CALL.search(source)
-    asked = questions(call[1], 'zh') if call else []
-    if not any(q.language == 'zh' for q in asked): return []
+    return outputs(call[1], 'zh') if call else []
+
+
+def outputs(chapter, language='en') -> list:
+    "What `quiz` shows; nothing if no question is in this language."
+    from sotatrain.questionnaire import questions  # here: not each page needs it
+    asked = questions(chapter, language)
+    if not any(q.language == language for q in asked): return []
     InteractiveShell.instance()  # what can be captured needs one
     with capture_output() as captured: show(asked)
     return [new_output('display_data', data=output.data) for output in captured.outputs]
