@@ -1,5 +1,6 @@
 """Carrying recipes out: `train` for one run, `compare` for several recipes and seeds."""
 import math
+import multiprocessing
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -88,13 +89,19 @@ def _data(recipe, path, seed, device, on_error='raise'):
     def make(size, bs):
         if recipe.loader == 'datablock':
             return datablock_dls(
-                path, size, bs, presize=recipe.presize, device=device_for(device))
+                path, size, bs, presize=recipe.presize, device=device_for(device),
+                workers=_loading_processes())
         return get_dls(
             size, bs, path, presize=recipe.presize, tfms=Augment(**recipe.augment),
             device=device, seed=seed, after_batch=batch_tfms or None, labels=labels,
             on_error=on_error)
 
     return [make(stage.size, stage.bs) for stage in recipe.all_stages]
+
+
+def _loading_processes():
+    "None in a worker of several runs, which may have no children; else fastai's default."
+    return 0 if multiprocessing.current_process().daemon else None
 
 
 # One run

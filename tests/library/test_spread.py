@@ -25,6 +25,7 @@ from sotatrain.experiment import (
     training,
 )
 from sotatrain.experiment.spread import spread
+from tests.forked import CONTEXT
 from tests.library.fakes import SMALL, dies_once, measured
 
 pytestmark = pytest.mark.usefixtures('own_cache')
@@ -182,6 +183,18 @@ def test_a_number_of_workers_is_a_number(n):
 
 
 # --- comparisons
+
+def loads_a_batch(path):
+    recipe = Recipe(**SMALL | dict(loader='datablock', presize=32, bs=8))
+    next(iter(training._data(recipe, path, 0, 'cpu')[0].train))  # one_batch takes no processes
+
+
+def test_a_worker_that_may_have_no_children_loads_its_pictures_itself(tiny):
+    process = CONTEXT.Process(target=loads_a_batch, args=(tiny,), daemon=True)
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
+
 
 @pytest.fixture
 def recipes():
