@@ -57,6 +57,7 @@ def at_equal_cost():
         replace(fixed, name='growing late', epochs=12, cbs=grow(.2, .9)),
         replace(in_stages(fixed, dict(size=32, epochs=16), dict(epochs=4, lr=3e-3)),
                 name='stages'),
+        replace(fixed, name='64 px, mild crops', epochs=8, augment={}),  # a DataBlock's
         replace(fixed, name='64 px, DataBlock', epochs=8, loader='datablock', augment={})]
 
 

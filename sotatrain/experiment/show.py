@@ -78,7 +78,7 @@ def provenance(runs):
     days = sorted({run.conditions['date'][:10] for run in runs})
     return '; '.join([
         f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f'one seed ({seeds[0]})',
-        _each(map(_plan, runs), ' or '),
+        _plans([run.recipe for run in runs]),
         _each(map(_pictures, runs)),
         _each(f"{run.conditions['device']}, {run.conditions['cores']} cores" for run in runs),
         _each(run.conditions['precision'] for run in runs),
@@ -91,9 +91,12 @@ def _each(texts, joint=' and '):
     return joint.join(dict.fromkeys(texts))
 
 
-def _plan(run):
-    stages = ', then '.join(map(_stage, run.recipe.all_stages))
-    return f'{_network(*run.recipe.network)}, {stages}'
+def _plans(recipes):
+    "The networks and how they were trained; one network of all is named once."
+    networks = [_network(*recipe.network) for recipe in recipes]
+    plans = [', then '.join(map(_stage, recipe.all_stages)) for recipe in recipes]
+    if len({*networks}) == 1: return f"{networks[0]}, {_each(plans, ' or ')}"
+    return _each(map(', '.join, zip(networks, plans)), ' or ')
 
 
 def _network(name, options):

@@ -116,7 +116,7 @@ def test_the_plans_of_recipes_are_told_apart():
     staged = Recipe('stages', arch='xresnet18', stages=[stage, stage | {'size': 32}])
     text = on_one_line(Comparison([fake_run(), fake_run(position=1, recipe=staged)]))
     assert 'xresnet18, 16 px, 1 epoch, batches of ' in text
-    assert ' or xresnet18, 16 px, 1 epoch, batches of 8, then 32 px, 1 epoch' in text
+    assert ' or 16 px, 1 epoch, batches of 8, then 32 px, 1 epoch' in text
 
 
 def test_the_table_is_html_in_a_notebook_and_names_are_escaped():
