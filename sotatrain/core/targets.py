@@ -56,7 +56,8 @@ def files_below(
         if not file.is_relative_to(root): raise ValueError(
             f"{file} is not below root={root}: give a folder above all files, or none")
         if not file.is_file(): raise FileNotFoundError(
-            f"{file} does not exist, or is a folder: check the name, or leave it out")
+            f"{file} does not exist, or is a folder or a broken link: check the name, or "
+            "leave it out")
     return files, root
 
 
