@@ -31,6 +31,10 @@ SOFT = [  # technique, chapter, recipe
 # has a row, beside the recipe that lacks only what the row is about. A test compares.
 ROWS = [  # technique, chapter, experiment, reference, recipe
     ('decode once, crop many times', '02_presize', 'learner-64', 'DataBlock', 'baseline'),
+    ('decode once, crop many times',
+     '02_presize', 'claims-sizes', '64 px, DataBlock', '64 px, mild crops'),
+    ('crops from 35 % of the area, not 75 %',
+     '02_presize', 'claims-sizes', '64 px, mild crops', '64 px'),
     ('bfloat16', '03_learner', 'learner-64', 'fp32', 'baseline'),
     ('plain_net instead of xresnet18', '03_learner', 'learner-64', 'baseline', 'plain_net'),
     ('normalization', '04_normalize', 'learner-64', 'baseline', 'normalized'),
