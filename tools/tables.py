@@ -4,6 +4,7 @@ In the text a table is between `<!-- table: NAME -->` and `<!-- / -->`; `tools.n
 it."""
 import json
 import statistics
+from operator import itemgetter
 from pathlib import Path
 
 import nbformat
@@ -125,7 +126,8 @@ def extent(comparison):
 
 
 def measurements():
-    for technique, chapter, experiment, reference, recipe in ROWS:
+    "Chapter by chapter."
+    for technique, chapter, experiment, reference, recipe in sorted(ROWS, key=itemgetter(1)):
         comparison = stored_results(experiment, reference, recipe)
         if hasattr(comparison, 'rows'): yield technique, chapter, comparison
 
