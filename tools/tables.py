@@ -16,6 +16,7 @@ from sotatrain.experiment import (
     stored_results,
 )
 from sotatrain.experiment.comparison import by_recipe
+from sotatrain.experiment.show import tested_at, trained_at
 from sotatrain.experiment.statistics import minus
 from tools import layout, pages
 from tools.pages.text import table_of
@@ -143,13 +144,15 @@ def cells(comparison):
     "What a row says of two recipes."
     without, with_it = comparison.rows
     d, run = with_it.difference, comparison.runs[-1]
-    stages = ', then '.join(f'{s.size} px × {s.epochs}' for s in run.recipe.all_stages)
+    recipe = run.recipe
+    stages = ', then '.join(
+        f'{trained_at(recipe, stage)} × {stage.epochs}' for stage in recipe.all_stages)
     return [
         f'{without.mean:.1f} → {with_it.mean:.1f} %',
         str(d),
         d.verdict,
-        f"{run.recipe.network[0]}, {run.data['train']:,} pictures, {stages} epochs, "
-        f'{d.n} seeds{_half(run)}']
+        f"{recipe.network[0]}, {run.data['train']:,} pictures, {stages} epochs"
+        f'{tested_at(recipe)}, {d.n} seeds{_half(run)}']
 
 
 def _half(run): return '' if run.recipe.report == 'all' else f', {run.recipe.report} half'

@@ -186,6 +186,11 @@ class Recipe:
         return self.stages or [
             Stage(**{name: getattr(self, name) for name in STAGE}, schedule=self.schedule)]
 
+    def sizes_in(self, stage) -> tuple:
+        "Of the training pictures, px: at the beginning of a stage and at its end."
+        growth = self.cbs.get('ProgressiveResize', {'small': stage.size})
+        return growth['small'], growth.get('large') or stage.size
+
     @property
     def network(self) -> tuple:
         "The name of `arch`, and its parameters."

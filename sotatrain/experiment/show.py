@@ -94,7 +94,7 @@ def _each(texts, joint=' and '):
 def _plans(recipes):
     "The networks and how they were trained; one network of all is named once."
     networks = [_network(*recipe.network) for recipe in recipes]
-    plans = [', then '.join(map(_stage, recipe.all_stages)) for recipe in recipes]
+    plans = map(_plan, recipes)
     if len({*networks}) == 1: return f"{networks[0]}, {_each(plans, ' or ')}"
     return _each(map(', '.join, zip(networks, plans)), ' or ')
 
@@ -108,9 +108,22 @@ def _network(name, options):
 def _listed(value): return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _stage(stage):
-    epochs = f"{stage.epochs} epoch{'s' * (stage.epochs > 1)}"
-    return f'{stage.size} px, {epochs}, batches of {stage.bs}'
+def _plan(recipe):
+    return ', then '.join(
+        f"{trained_at(recipe, stage)}, {stage.epochs} epoch{'s' * (stage.epochs > 1)}, "
+        f'batches of {stage.bs}' for stage in recipe.all_stages) + tested_at(recipe)
+
+
+def trained_at(recipe, stage):
+    "Such as `32 to 64 px`."
+    return ' to '.join(map(str, dict.fromkeys(recipe.sizes_in(stage)))) + ' px'
+
+
+def tested_at(recipe):
+    "Such as `, tested at 72 px`; nothing where training ended at this size."
+    last = recipe.all_stages[-1]
+    _, end = recipe.sizes_in(last)
+    return '' if end == last.size else f', tested at {last.size} px'
 
 
 def _pictures(run):

@@ -1,6 +1,7 @@
 """Intervals, and what a comparison says: as text, as HTML and as a plot."""
 import math
 import statistics
+from dataclasses import replace
 
 import pytest
 import torch
@@ -117,6 +118,16 @@ def test_the_plans_of_recipes_are_told_apart():
     text = on_one_line(Comparison([fake_run(), fake_run(position=1, recipe=staged)]))
     assert 'xresnet18, 16 px, 1 epoch, batches of ' in text
     assert ' or 16 px, 1 epoch, batches of 8, then 32 px, 1 epoch' in text
+
+
+def test_a_footer_says_from_which_size_on_pictures_grew_and_the_size_of_the_test():
+    recipe = Recipe('growing', arch='xresnet18', size=24, epochs=2, bs=8,
+                    cbs={'ProgressiveResize': {'small': 8, 'large': 16}})
+    growing = on_one_line(Comparison([fake_run(recipe=recipe)]))
+    assert 'xresnet18, 8 to 16 px, 2 epochs, batches of 8, tested at 24 px' in growing
+    as_large = replace(recipe, cbs={'ProgressiveResize': {'small': 24}})
+    as_large = on_one_line(Comparison([fake_run(recipe=as_large)]))
+    assert 'xresnet18, 24 px, 2 epochs, batches of 8; ' in as_large
 
 
 def test_the_table_is_html_in_a_notebook_and_names_are_escaped():
