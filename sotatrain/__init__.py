@@ -25,13 +25,13 @@ Modules:
 - `sotatrain.experiment.together`: One run in several processes, each with a share of every batch.
 - `sotatrain.learner`: Train a network from random weights, choose its learning rate and batch size, and measure well enough to tell a gain from a lucky seed.
 - `sotatrain.mixup`: Blend two pictures, and blend their labels in the same proportion: then no answer is quite certain any more.
-- `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: after some epochs a network from scratch hardly needs it, a trained one depends on it, and it has to travel with the model.
+- `sotatrain.normalize`: Give every channel mean 0 and standard deviation 1: from scratch, only very short runs clearly gained; a trained network depends on it, and it has to travel with the model.
 - `sotatrain.presize`: Read each picture from disk once, keep it as a small square, and cut every random crop from it with one matrix and one interpolation.
 - `sotatrain.questionnaire`: Questions that tell you at once whether you are right, and if not, what you may have overlooked.
 - `sotatrain.resizing`: Train on small pictures first and on large ones at the end: most of what a network learns does not depend on their size.
 - `sotatrain.settings`: The course's run profiles: how big a run is, and on which data.
 - `sotatrain.smoothing`: Ask for a little less than certainty: 0.91 for the right class and 0.01 for each other one, instead of 1 and 0.
-- `sotatrain.sota`: Spend fewer operations on each picture and show more of them: a plain network, and what the winners use, each part measured alone.
+- `sotatrain.sota`: Spend fewer operations on each picture and show more of them: a plain network, and what the winners use, each addition measured alone.
 - `sotatrain.tables`: Most data come with a table and not with folders: read it with suspicion, split it so that nothing leaks, and choose the measure before you look at the result.
 - `sotatrain.transfer`: Start from a network that somebody else trained: keep what it knows about pictures, and teach it your classes.
 - `sotatrain.tta`: Show the network several views of a picture and merge its answers: it costs a forward pass for each view, and no training."""

@@ -29,7 +29,7 @@ EXAMPLES = """examples:
   sotatrain recipe > base.json                     write a recipe, to edit it
   sotatrain recipe lr=0.01 > fast.json             another one, called `fast` after its file
   sotatrain train --recipe minutes-5 --data ~/imagenette2 --seeds 5
-  sotatrain compare base.json fast.json --seeds 3 --name rates
+  sotatrain compare base.json fast.json --seeds 5 --name rates
   sotatrain show rates                             what it gave; `sotatrain show` lists all
   sotatrain leaderboard                            what the recipes with a name reached
   sotatrain cache                                  decoded pictures that are kept on disk"""
@@ -140,7 +140,7 @@ def _add_compare(commands):
         help='JSON files; the first is what the others are compared with')
     command.add_argument(
         '--seeds', type=int, default=3, metavar='N',
-        help='runs of each, from seeds 0 to N-1 (default: 3)')
+        help='runs of each, from seeds 0 to N-1 (default: 3; five are safer)')
     command.add_argument(
         '--name', required=True,
         help='name of the experiment; its runs are kept in RESULTS/NAME/')

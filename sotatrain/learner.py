@@ -40,7 +40,7 @@ ACTIVATIONS = dict(relu=partial(nn.ReLU, inplace=True), gelu=nn.GELU, mish=nn.Mi
 
 def plain_unit(n_in, n_out, stride=1, act='gelu', momentum=.1):
     "A 3×3 convolution, batch norm, an activation."
-    conv = nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+    conv = nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)  # batch norm has one
     return nn.Sequential(conv, nn.BatchNorm2d(n_out, momentum=momentum), ACTIVATIONS[act]())
 
 # %% ../nbs/03_learner.ipynb #e3f10b03
@@ -214,6 +214,7 @@ class StopIfDiverged(Callback):
     """Raises `Diverged` at the first training loss that is NaN or infinite, as nothing can be
     learned after it, and at the first prediction that is."""
     def after_loss(self):
+        # the learning-rate finder lets the loss explode on purpose
         if not self.training or hasattr(self.learn, 'lr_finder'): return
         if torch.isfinite(self.loss).all(): return
         raise Diverged(
@@ -260,12 +261,12 @@ def make_learner(
 
     Raises `ValueError` or `TypeError` for data, networks, arguments that are not possible."""
     check_learner_arguments(cbs, bf16, kwargs)
-    with seeded(seed): model = make_model(arch, n_out := _n_classes(dls))
+    n_out = _n_classes(dls)
+    with seeded(seed): model = make_model(arch, n_out)
     model.to(dls.device, memory_format=torch.channels_last)
     loss, metric = learning_of(dls)
-    if metrics is None: metrics = metric
-    return Learner(dls, model, loss_func or loss, metrics=metrics, path=path or '.',
-                   cbs=_callbacks(bf16, n_out, cbs), **kwargs)
+    return Learner(dls, model, loss_func or loss, cbs=_callbacks(bf16, n_out, cbs),
+                   metrics=metric if metrics is None else metrics, path=path or '.', **kwargs)
 
 # %% ../nbs/03_learner.ipynb #57918bd0
 @contextmanager

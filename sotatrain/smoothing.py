@@ -104,14 +104,14 @@ def forward(self: LabelSmoothingCrossEntropy,
     soft = target.is_floating_point()
     terms = -output.log_softmax(1)
     if self.weight is not None: terms = terms * self.weight.to(output)
-    if soft: losses = (target.to(output.dtype) * terms).sum(1)    # H(q, p)
-    else: losses = terms.gather(1, target.long()[:, None])[:, 0]
-    if self.eps: losses = (1 - self.eps)*losses + self.eps*terms.mean(1)  # which is H(u, p)
-    if self.reduction == 'none': return losses
-    if self.reduction == 'sum': return losses.sum()
-    n = len(losses)
+    if soft: each = (target.to(output.dtype) * terms).sum(1)    # H(q, p)
+    else: each = terms.gather(1, target.long()[:, None])[:, 0]
+    if self.eps: each = (1 - self.eps)*each + self.eps*terms.mean(1)  # which is H(u, p)
+    if self.reduction == 'none': return each
+    if self.reduction == 'sum': return each.sum()
+    n = len(each)  # for distributions, PyTorch divides by their number, weights or not
     if self.weight is not None and not soft: n = self.weight.to(output)[target.long()].sum()
-    return losses.sum() / n
+    return each.sum() / n
 
 from .core.docs import document
 

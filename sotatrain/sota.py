@@ -1,7 +1,7 @@
-"""Spend fewer operations on each picture and show more of them: a plain network, and what the winners use, each part measured alone.
+"""Spend fewer operations on each picture and show more of them: a plain network, and what the winners use, each addition measured alone.
 
 ```python
-learn = make_learner(dls, plain_net, opt_func=muon)  # or train(sota('minutes-5'), data=path)
+learn = make_learner(dls, plain_net, opt_func=muon)  # or trained_learner(sota('minutes-5'))
 sum(operations(learn.model, size=64).values())       # multiply-adds for one picture
 ```"""
 
@@ -134,14 +134,14 @@ class FastAdamW(FastOptimizer):
         torch._foreach_addcdiv_(weights, means, roots, -rate / (1 - beta**t))
 
 # %% ../nbs/09_sota.ipynb #b9000010
-# a, b, c of three steps, which bring singular values from 0.02 to 1 to 0.89 to 1.1. The second
+# a, b, c of three rounds, which bring singular values from 0.02 to 1 to 0.89 to 1.1. The second
 # and the third divide by 1.01 first: what was rounded up must not leave their range.
 POLYNOMIALS = (7.711, -22.1138, 16.2487), (3.1835, -2.3403, .477), (2.1963, -1.5471, .3908)
 
 def orthogonal(
     g: Tensor,  # rows × columns
-) -> Tensor:    # of the same shape, with most singular values near 1
-    """Nearly the closest matrix whose singular values are all 1, by three steps of the
+) -> Tensor:    # of the same shape; singular values that are not very small end near 1
+    """Nearly the closest matrix whose singular values are all 1, by three rounds of the
     Newton–Schulz iteration with the best polynomials for each (after Amsel and others 2025).
 
     Singular values below 0.02 of the matrix's norm end below 0.9. In bfloat16 where the device

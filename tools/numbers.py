@@ -26,6 +26,7 @@ import nbformat
 
 from sotatrain.experiment import load_runs, paired_difference
 from sotatrain.experiment.comparison import by_recipe
+from sotatrain.experiment.leaderboard import timed
 from sotatrain.experiment.statistics import minus, signed, signed_end
 from tools import tables, translate
 from tools.chinese_tables import in_chinese
@@ -92,6 +93,7 @@ DECIMALS = {
     'training loss': 2, 'validation loss': 2, 'log loss': 3,
     'seconds': 0, 'training seconds': 0, 'TFLOP': 0, 'speed': 0}
 PERCENT = 'accuracy', 'calibration'
+TIMES = 'seconds', 'training seconds', 'speed'
 
 
 def of_experiment(source, query, form):
@@ -108,7 +110,9 @@ def of_experiment(source, query, form):
 
 def by_seed(runs, quantity):
     get, factor = QUANTITIES[quantity]
-    return {run.seed: factor*get(run) for run in runs if not run.failed}
+    complete = [run for run in runs if not run.failed]
+    if quantity in TIMES: complete = timed(complete)
+    return {run.seed: factor*get(run) for run in complete}
 
 
 def written(values, quantity, joint=', '):

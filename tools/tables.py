@@ -52,7 +52,8 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
         ('progressive resizing in stages, equal cost', 'stages'),
         ('a size that grows, equal cost', 'growing early'),
         ('a size that grows late, at less cost', 'growing late'))],
-    *[(technique, '06_tta', 'tta-64', 'plain', recipe) for technique, recipe in (
+    *[(technique, '06_tta', experiment, 'plain', recipe)
+      for experiment in ('tta-64', 'claims-tta') for technique, recipe in (
         ('test-time augmentation: flip', 'flip'),
         ('four random views', 'random'),
         ('four random views, geometric mean', 'random, gmean'),
@@ -152,7 +153,13 @@ def cells(comparison):
         str(d),
         d.verdict,
         f"{recipe.network[0]}, {run.data['train']:,} pictures, {stages} epochs"
-        f'{tested_at(recipe)}, {d.n} seeds{_half(run)}']
+        f'{tested_at(recipe)}{_crops(recipe)}, {d.n} seeds{_half(run)}']
+
+
+def _crops(recipe):
+    "Unless they are the usual ones, of three quarters of the area and more."
+    share = recipe.augment.get('min_scale')
+    return f', crops from {100 * share:.0f} %' if share else ''
 
 
 def _half(run): return '' if run.recipe.report == 'all' else f', {run.recipe.report} half'

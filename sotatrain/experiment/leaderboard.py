@@ -23,8 +23,8 @@ def leaderboard(
 def _line(name, runs):
     if not runs: return [name, 'not measured yet', *[''] * (len(HEAD) - 2)]
     return [name, _accuracy(runs), str(len(runs)), str(len(runs[0].epochs)),
-            _seconds(_timed(runs)), f'{statistics.fmean(run.tflop for run in runs):.0f}',
-            _same(_timed(runs), 'gflops'), *(_same(runs, key) for key in ('device', 'commit'))]
+            _seconds(timed(runs)), f'{statistics.fmean(run.tflop for run in runs):.0f}',
+            _same(timed(runs), 'gflops'), *(_same(runs, key) for key in ('device', 'commit'))]
 
 
 def _accuracy(runs):
@@ -33,7 +33,7 @@ def _accuracy(runs):
     return f'{statistics.fmean(values):.1f}{spread}'
 
 
-def _timed(runs):
+def timed(runs):
     "Those that had most of the machine: with fewer threads, others may have run beside them."
     def threads(run): return run.conditions.get('threads') or 0
     most = max(map(threads, runs))

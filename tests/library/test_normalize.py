@@ -166,9 +166,17 @@ def test_the_same_statistics_pass_in_our_transform_and_in_fastais(tiny):
     dls = make_dls(tiny, Normalize())
     learn = make_learner(dls, Net, seed=0, cbs=CheckNormalize())
     tfm = normalization(dls)
-    for same in (tfm, FastaiNormalize(tfm.mean[None], tfm.std[None])):
+    rounded = Normalize(tfm.mean + .0005, tfm.std)
+    for same in (tfm, FastaiNormalize(tfm.mean[None], tfm.std[None]), rounded):
         learn.dls = make_dls(tiny, same)
         with learn.no_bar(), learn.no_logging(): learn.fit(1)
+
+
+def test_a_difference_that_is_refused_can_be_read_in_the_message(tiny):
+    learn = make_learner(
+        make_dls(tiny, Normalize([.5]*3, [.25]*3)), Net, seed=0, cbs=CheckNormalize())
+    learn.dls = make_dls(tiny, Normalize([.502]*3, [.25]*3))
+    with learn.no_bar(), pytest.raises(ValueError, match=r'0\.5, .*0\.502'): learn.validate()
 
 
 def test_unnormalized_stays_unnormalized(tiny):
