@@ -1,7 +1,7 @@
 """The book's claims on all 9,469 photographs, with a network that is small enough for it.
 
 `python -m experiments.queue` works the plan off. Decided beforehand: the recipes, and from how
-many seeds each is run (`seeds_of`)."""
+many seeds each is run (`seeds_of`); LOG.md and the chapters tell the exceptions."""
 from dataclasses import replace
 
 from sotatrain.experiment import Recipe, sota

@@ -117,7 +117,7 @@ def test_the_examples_of_the_help_work(
         if file: (tmp_path/file).write_text(text)
     assert (tmp_path/'birds.pkl').stat().st_size > 1000
     runs = load_runs('rates')
-    assert {run.recipe.name for run in runs} == {'base', 'fast'} and len(runs) == 6
+    assert {run.recipe.name for run in runs} == {'base', 'fast'} and len(runs) == 2*5
 
 
 # --- recipes
