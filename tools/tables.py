@@ -91,6 +91,8 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
     *[(part, '09_sota', 'sota-64', 'all', f'with {part}') for part in (
         'an average of weights', 'alternating flips', 'stronger augmentation',
         'quick batch norm')],
+    *[(f'stronger augmentation, {net}', '09_sota', 'claims-strong', net, f'{net}, strong')
+      for net in ('small network', 'large network')],
     ('all of it, equal operations', '09_sota', 'sota-64', 'xresnet18', 'all'),
     ('a quarter of the operations', '09_sota', 'sota-quarter', 'xresnet18', 'a quarter')]
 
@@ -230,6 +232,23 @@ def worth(without, with_it):
     loss = difference(lambda run: run.log_loss)
     mean, *ends = (minus(f'{value:+.3f}') for value in loss[:3])
     return [str(accuracy), accuracy.verdict, f"{mean} ({' to '.join(ends)})", str(accuracy.n)]
+
+
+def strength(nbs):
+    "Chapter 9: what stronger augmentation costs a small network, and a large one."
+    runs = by_recipe(load_runs('claims-strong'))
+    pairs = {net: (runs[net], runs[f'{net}, strong'])
+             for net in ('small network', 'large network')}
+    def points(net): return [
+        [100 * run.accuracy for run in sorted(own, key=lambda run: run.seed)]
+        for own in pairs[net]]
+    gains = [[with_it - without for without, with_it in zip(*points(net))] for net in pairs]
+    rows = [[net, *(mean_and_sd([run.accuracy for run in own]) for own in pair), *worth(*pair)]
+            for net, pair in pairs.items()]
+    both = paired_difference(*reversed(gains))
+    head = ['', 'without, %', 'with, %', 'accuracy, points', 'verdict', 'log loss', 'seeds']
+    return table_of(head, [*rows, ['large less small', '', '', str(both), both.verdict, '',
+                                   str(both.n)]])
 
 
 LOADERS = {
@@ -423,5 +442,6 @@ def grid(rows, line, column, field):
 TABLES = dict(
     chapters=chapters, results=results, everything=everything, floors=floors, leak=leak,
     doodlenette=doodlenette, loaders=loaders, tta=tta, leaderboard=named, split=split,
-    rare=rare, thresholds=thresholds, parts=parts, optimism=optimism, noise=noise,
-    transfer=transfer, few=few, views=views, sizes=sizes, retrained=retrained, batches=batches)
+    rare=rare, thresholds=thresholds, parts=parts, strength=strength, optimism=optimism,
+    noise=noise, transfer=transfer, few=few, views=views, sizes=sizes, retrained=retrained,
+    batches=batches)
