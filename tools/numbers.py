@@ -11,9 +11,10 @@ SOURCE is an experiment or a benchmark. Of an experiment, QUERY is a recipe, or
 benchmark, QUERY is `field of key=value, key=value`, one or two of them: `a / b` divides pair
 by pair, `a → b` is the paired difference; FORM is a reducer and a format: `median .2f`.
 `conditions.date` is a condition. A whole table is `<!-- table: NAME -->` (`tools.tables`), and
-`<!-- chinese: texts -->` is how much of the book is translated. In a Chinese text, units,
-verdicts and the words of tables are Chinese (`tools.chinese_tables`). Outputs of cells that
-show only stored files are renewed, too (`tools.pages.stored`)."""
+`<!-- chinese: texts -->` is how much of the book is translated, `<!-- reading: CHAPTER -->` the
+minutes that a chapter takes to read (`tools.reading`). In a Chinese text, units, verdicts and
+the words of tables are Chinese (`tools.chinese_tables`). Outputs of cells that show only stored
+files are renewed, too (`tools.pages.stored`)."""
 import argparse
 import json
 import re
@@ -28,7 +29,7 @@ from sotatrain.experiment import load_runs, paired_difference
 from sotatrain.experiment.comparison import by_recipe
 from sotatrain.experiment.leaderboard import timed
 from sotatrain.experiment.statistics import minus, signed, signed_end
-from tools import tables, translate
+from tools import reading, tables, translate
 from tools.chinese_tables import in_chinese
 from tools.pages import stored
 from tools.spans import SPAN
@@ -63,6 +64,7 @@ def value(found, nbs=''):
     source, query, form = found['source'], found['query'], found['form'] or ''
     try:
         if source == 'chinese': return coverage()
+        if source == 'reading': return str(reading.minutes(ROOT/'nbs'/f'{query}.ipynb'))
         if source == 'table': return f'\n\n{tables.TABLES[query](nbs)}\n\n'
         if (EXPERIMENTS/source).is_dir(): return of_experiment(source, query, form)
         return of_benchmark(source, query, form)

@@ -11,8 +11,9 @@ from sotatrain.experiment import load_runs
 from sotatrain.experiment.comparison import by_recipe
 from sotatrain.experiment.leaderboard import EXPERIMENT as LEADERBOARD
 from sotatrain.experiment.named import SOTA, sota
-from tools import numbers, tables
+from tools import numbers, reading, tables
 
+ROOT = numbers.ROOT
 TEXTS = dict(numbers.texts())
 by_stem = dict(ids=lambda path: path.stem)
 
@@ -191,3 +192,23 @@ def test_a_run_has_a_plain_name_and_an_epoch_a_line(name):
         text = file.read_text(encoding='utf-8')
         epochs = json.loads(text)['epochs']
         assert all(f'\n  {json.dumps(epoch)}' in text for epoch in epochs)
+
+
+# --- the time to read
+
+def test_words_are_counted_without_code_comments_and_solutions(tmp_path):
+    prose = 'word <!-- table: parts -->' * 1000
+    solution = f'<details>{"word " * 5000}</details>'
+    nb = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_markdown_cell(prose.replace('-->', '--> ')),
+        nbformat.v4.new_markdown_cell(solution), nbformat.v4.new_code_cell('word ' * 5000)])
+    nbformat.write(nb, tmp_path/'nb.ipynb')
+    assert reading.minutes(tmp_path/'nb.ipynb') == 1000 // reading.PACE
+
+
+@pytest.mark.parametrize('chapter', sorted((ROOT/'nbs').glob('*.ipynb')), **by_stem)
+def test_a_chapter_takes_half_an_hour_at_most_and_says_how_long(chapter):
+    minutes = reading.minutes(chapter)
+    assert minutes <= 30
+    said = f'reading <!-- reading: {chapter.stem} -->{minutes}<!-- / --> minutes'
+    assert chapter.stem == 'index' or said in ''.join(prose(chapter))
