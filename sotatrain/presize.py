@@ -233,8 +233,8 @@ def sampling_grid(
     tensors(matrices=(matrices, ('n', 2, 3)))
     whole('size', size)
     v = u = (2*torch.arange(size, device=matrices.device) + 1) / size - 1
-    a, b, c = matrices[..., None, None].unbind(2)
-    return (a*u + (b*v[:, None] + c)).permute(0, 2, 3, 1)
+    across, down, place = matrices[..., None, None].unbind(2)  # columns, each n × 2 × 1 × 1
+    return (across*u + (down*v[:, None] + place)).permute(0, 2, 3, 1)
 
 # %% ../nbs/02_presize.ipynb #b2000008
 def crop(

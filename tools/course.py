@@ -32,6 +32,8 @@ NBS = ROOT/'nbs'
 OUT = ROOT/'_course'
 TIMES = RESULTS/'course.json'
 ON_GPU = 'gpu', 'long'  # profiles
+# What libraries say of one another while they are imported: no reader can mend that.
+QUIET = 'ignore:`torch.jit.script` is deprecated:FutureWarning'
 # Without it, kernels warn that others may listen.
 KERNELS = Config(KernelManager=dict(transport_encryption='required'))
 
@@ -51,6 +53,7 @@ def main(argv=None):
         language = chosen(args.language)
         os.environ['SOTATRAIN_LANGUAGE'] = 'en'  # what is executed is the English book
     except (ValueError, TypeError) as e: sys.exit(str(e))
+    os.environ.setdefault('PYTHONWARNINGS', QUIET)
     where = f' on {data}' if data else ''
     print(f'Running {len(notebooks)} chapters at the {profile!r} profile{where}', flush=True)
     jobs = 1 if args.store or args.times else args.jobs or jobs_for(profile)

@@ -29,6 +29,7 @@ SOFT = [  # technique, chapter, recipe
     ('Mixup, α 0.2', '07_mixup', 'Mixup .2'),
     ('Mixup, not at the end', '07_mixup', 'Mixup, not at the end'),
     ('CutMix', '07_mixup', 'CutMix')]
+NETS = {'smaller network': 'small network', 'larger network': 'large network'}
 # A rule, so that nobody picks what looks good: each recipe trained on photographs in a chapter
 # has a row, beside the recipe that lacks only what the row is about. A test compares.
 ROWS = [  # technique, chapter, experiment, reference, recipe
@@ -85,14 +86,18 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
       for n in (5, 20, 80) for technique, chapter, recipe in SOFT],
     ('normalization', '04_normalize', 'claims-soft', 'plain, 20 epochs',
      'normalized, 20 epochs'),
-    *[(part, '09_sota', 'sota-64', f'without {part}', 'all') for part in (
-        'Muon', 'growing sizes', 'a whitening stem', 'GELU', 'larger tests', 'smoothing',
-        'the linear schedule', 'decay')],
+    *[(technique, '09_sota', 'sota-64', f'without {part}', 'all') for technique, part in (
+        ('Muon', 'Muon'), ('growing sizes', 'growing sizes'),
+        ('a whitening stem', 'a whitening stem'), ('GELU', 'GELU'),
+        ('tests at a larger size', 'larger tests'),
+        ('label smoothing, in the whole recipe', 'smoothing'),
+        ('a learning rate that falls linearly', 'the linear schedule'),
+        ('weight decay', 'decay'))],
     *[(part, '09_sota', 'sota-64', 'all', f'with {part}') for part in (
         'an average of weights', 'alternating flips', 'stronger augmentation',
         'quick batch norm')],
-    *[(f'stronger augmentation, {net}', '09_sota', 'claims-strong', net, f'{net}, strong')
-      for net in ('small network', 'large network')],
+    *[(f'stronger augmentation, {name}', '09_sota', 'claims-strong', net, f'{net}, strong')
+      for name, net in NETS.items()],
     ('all of it, equal operations', '09_sota', 'sota-64', 'xresnet18', 'all'),
     ('a quarter of the operations', '09_sota', 'sota-quarter', 'xresnet18', 'a quarter')]
 
@@ -235,20 +240,18 @@ def worth(without, with_it):
 
 
 def strength(nbs):
-    "Chapter 9: what stronger augmentation costs a small network, and a large one."
+    "Chapter 9: what stronger augmentation costs networks of two sizes."
     runs = by_recipe(load_runs('claims-strong'))
-    pairs = {net: (runs[net], runs[f'{net}, strong'])
-             for net in ('small network', 'large network')}
-    def points(net): return [
-        [100 * run.accuracy for run in sorted(own, key=lambda run: run.seed)]
-        for own in pairs[net]]
-    gains = [[with_it - without for without, with_it in zip(*points(net))] for net in pairs]
-    rows = [[net, *(mean_and_sd([run.accuracy for run in own]) for own in pair), *worth(*pair)]
-            for net, pair in pairs.items()]
+    pairs = {name: (runs[net], runs[f'{net}, strong']) for name, net in NETS.items()}
+    rows = [[name, *(mean_and_sd([run.accuracy for run in own]) for own in pair), *worth(*pair)]
+            for name, pair in pairs.items()]
+    gains = [[100 * (with_it.accuracy - without.accuracy) for without, with_it in zip(
+        *(sorted(own, key=lambda run: run.seed) for own in pair))] for pair in pairs.values()]
     both = paired_difference(*reversed(gains))
-    head = ['', 'without, %', 'with, %', 'accuracy, points', 'verdict', 'log loss', 'seeds']
-    return table_of(head, [*rows, ['large less small', '', '', str(both), both.verdict, '',
-                                   str(both.n)]])
+    head = ['', 'accuracy without, %', 'with, %', 'difference, points', 'verdict', 'log loss',
+            'seeds']
+    last = ['larger minus smaller', '', '', str(both), both.verdict, '', str(both.n)]
+    return table_of(head, [*rows, last])
 
 
 LOADERS = {

@@ -59,8 +59,8 @@ CAPTIONS = {
         'A last layer on the Oxford flowers: accuracy, %, after 20 epochs in batches of each '
         'size; five seeds.',
     'strength':
-        'Twenty epochs with stronger augmentation and without, of a small network and of a '
-        'large one. The last line compares what they gain.',
+        'Two networks after twenty epochs, with stronger augmentation and without it. The last '
+        'line compares the two differences.',
     'optimism':
         'What the best of several tries seems to gain over the average, less what it gains on '
         'other pictures.'}
