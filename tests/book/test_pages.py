@@ -314,3 +314,14 @@ def test_a_glossary_is_a_list_whose_chapters_are_linked():
         words.glossary('seed, seeds\n: Where it begins. See chapter 3.'), [], STEMS)
     assert '<dt id="term-seed">seed, seeds</dt>' in html
     assert '<a href="03_learner.html">chapter 3</a>' in html
+
+
+NBS = pages.ROOT/'nbs'
+
+@pytest.mark.parametrize('notebook', pages.notebooks(NBS), ids=lambda path: path.stem)
+def test_links_within_a_page_lead_to_a_heading(notebook):
+    "Their anchors are those of the site, and so the same everywhere."
+    found = nbformat.read(notebook, 4).cells
+    prose = '\n\n'.join(cell.source for cell in found if cell.cell_type == 'markdown')
+    html = text.markdown(prose, NBS)
+    assert {*re.findall(r'href="#([^"]+)"', html)} <= {*re.findall(r'id="([^"]+)"', html)}

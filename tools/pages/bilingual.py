@@ -6,6 +6,7 @@ from nbformat.v4 import new_output
 
 from tools.pages import chinese
 from tools.pages.cells import KINDS, LABEL, OPTION, REFERENCE
+from tools.pages.text import anchor_of
 
 HEADING = re.compile(r'(#+) (.*?)(?: \{(#[\w.-]+)\})?$')
 TITLE = re.compile(r'^# (.*)')
@@ -40,19 +41,13 @@ def _pair(english, ours):
         return f'::: {{.en}}\n{english}\n:::\n\n::: {ZH}\n{ours}\n:::'
     level, title, anchor = heading.groups()
     title_zh = HEADING.match(ours)[2]
-    return f'{level} [{title}]{{.en}} [{title_zh}]{ZH} {{{anchor or "#" + _anchor(title)}}}'
+    return f'{level} [{title}]{{.en}} [{title_zh}]{ZH} {{{anchor or "#" + anchor_of(title)}}}'
 
 
 def _placed(ours):
     "References without Quarto's English words; labels belong to the English text."
     def number(found): return f"{NAMES[found[1].partition('-')[0]]}[-@{found[1]}]"
     return LABEL.sub('', REFERENCE.sub(number, ours))
-
-
-def _anchor(title):
-    "As Pandoc makes it of a heading's words."
-    words = re.sub(r'[^\w\s.-]', '', title.lower())
-    return re.sub(r'^[^a-z]+', '', '-'.join(words.split()))
 
 
 def _in_both_languages(cell, ours):

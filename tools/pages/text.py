@@ -116,8 +116,8 @@ class MathRenderer(IPythonRenderer):
         return f'<div class="formula">{formula(body, "block")}</div>'
 
 
-HEADING = re.compile(r'<h(\d) id="([^"]*)">((?:(?!</h).)*?) \{#([\w.-]+)\}'
-                     r'<a class="anchor-link" href="([^"]*)">(.*?</h\d>)')
+HEADING = re.compile(r'<h(\d) id="([^"]*)">((?:(?!</h).)*?)(?: \{#([\w.-]+)\})?'
+                     r'<a class="anchor-link" href="[^"]*">(.*?</h\d>)')
 FORMULA = re.compile(
     r'\$\$(.*?)\$\$\s*(<span class="number"(?: id="[\w-]+")?>.*?</span>)', re.S)
 CAPTIONED = re.compile(r'(<table>(?:(?!<table>).)*</table>)\s*<p>: +((?:(?!</p>).)*?)\s*'
@@ -136,9 +136,17 @@ def markdown(text, nbs):
 
 
 def _anchored(found):
-    "A heading with the anchor that it names, as Quarto has it."
-    level, _, title, anchor, _, end = found.groups()
+    "A heading with the anchor that it names, or else with the one that Quarto gives it."
+    level, by_default, title, named, end = found.groups()
+    words = html.unescape(re.sub(r'<[^>]+>', '', title))
+    anchor = named or anchor_of(words) or by_default
     return f'<h{level} id="{anchor}">{title}<a class="anchor-link" href="#{anchor}">{end}'
+
+
+def anchor_of(title):
+    "As Pandoc makes it of a heading's words."
+    words = re.sub(r'[^\w\s.-]', '', title.lower())
+    return re.sub(r'^[^a-z]+', '', '-'.join(words.split()))
 
 
 def _captioned(found):
