@@ -686,7 +686,7 @@ def fit_temperature(
 ) -> float:           # from 0.05 to 20
     "The temperature at which the cross-entropy is lowest (Guo and others 2017)."
     targets = _checked_answers(p, targets)
-    logits = p.double().clamp(min=1e-12).log()  # but for a number that softmax does not see
+    logits = p.double().clamp(min=1e-12).log()  # up to a constant, which softmax ignores
     def loss(t): return F.cross_entropy(logits / math.exp(t), targets).item()
     return math.exp(minimize_scalar(loss, bounds=(-math.log(20), math.log(20)),
                                     method='bounded', options=dict(xatol=1e-6)).x)

@@ -2,8 +2,7 @@
 
 Adults read about 240 words of English prose a minute, fewer in a second language (Brysbaert,
 2019, https://doi.org/10.1016/j.jml.2019.104047). We count 200, since formulas and tables stand
-between the words. Code and the solutions of exercises come on
-top."""
+between the words. Code and the solutions of exercises come on top."""
 import re
 
 import nbformat

@@ -229,14 +229,19 @@ def parts(nbs):
 
 def worth(without, with_it):
     "Differences of accuracy and of log loss, which is better if it is lower."
-    before = {run.seed: run for run in without}
-    pairs = [(run, before[run.seed]) for run in with_it if run.seed in before]
+    pairs = by_pairs(without, with_it)
     def difference(get): return paired_difference(*(map(list, zip(
-        *((get(run), get(other)) for run, other in pairs)))))
+        *((get(run), get(other)) for other, run in pairs)))))
     accuracy = difference(lambda run: 100 * run.accuracy)
     loss = difference(lambda run: run.log_loss)
     mean, *ends = (minus(f'{value:+.3f}') for value in loss[:3])
     return [str(accuracy), accuracy.verdict, f"{mean} ({' to '.join(ends)})", str(accuracy.n)]
+
+
+def by_pairs(without, with_it):
+    "Runs that started from the same seed."
+    before = {run.seed: run for run in without}
+    return [(before[run.seed], run) for run in with_it if run.seed in before]
 
 
 def strength(nbs):
@@ -245,9 +250,9 @@ def strength(nbs):
     pairs = {name: (runs[net], runs[f'{net}, strong']) for name, net in NETS.items()}
     rows = [[name, *(mean_and_sd([run.accuracy for run in own]) for own in pair), *worth(*pair)]
             for name, pair in pairs.items()]
-    gains = [[100 * (with_it.accuracy - without.accuracy) for without, with_it in zip(
-        *(sorted(own, key=lambda run: run.seed) for own in pair))] for pair in pairs.values()]
-    both = paired_difference(*reversed(gains))
+    smaller, larger = ([100 * (run.accuracy - other.accuracy) for other, run in by_pairs(*pair)]
+                       for pair in pairs.values())
+    both = paired_difference(larger, smaller)
     head = ['', 'accuracy without, %', 'with, %', 'difference, points', 'verdict', 'log loss',
             'seeds']
     last = ['larger minus smaller', '', '', str(both), both.verdict, '', str(both.n)]

@@ -1,6 +1,9 @@
 """`make course` and `make outputs`: which chapters run, what is kept, stored and recorded."""
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 
 import nbformat
@@ -122,6 +125,15 @@ def test_what_should_not_be_stored_is_named(output, fault):
     result('42'),
     result('<IPython.core.display.HTML object>', **{'text/html': '<b>a</b>'})])
 def test_what_a_reader_can_use_is_stored(output): course.check_outputs(one(output))
+
+
+def test_a_warning_of_libraries_is_silent_and_no_other():
+    def said(words):
+        code = f'import warnings; warnings.warn({words!r}, FutureWarning)'
+        return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                              env=os.environ | {'PYTHONWARNINGS': course.QUIET}).stderr
+    assert not said('`torch.jit.script` is deprecated. Please switch to `torch.compile`.')
+    assert 'is slow' in said('yours is slow')
 
 
 def test_storing_keeps_the_source_and_replaces_the_outputs(book, monkeypatch):
