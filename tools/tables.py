@@ -3,19 +3,22 @@
 In the text a table is between `<!-- table: NAME -->` and `<!-- / -->`; `tools.numbers` renews
 it."""
 import json
+import math
 import statistics
+from collections import Counter
 from operator import itemgetter
 from pathlib import Path
 
 import nbformat
 
 from sotatrain.experiment import (
+    Comparison,
     leaderboard,
     load_runs,
     paired_difference,
     stored_results,
 )
-from sotatrain.experiment.comparison import by_recipe
+from sotatrain.experiment.comparison import by_recipe, on_half
 from sotatrain.experiment.show import tested_at, trained_at
 from sotatrain.experiment.statistics import minus
 from tools import layout, pages
@@ -114,7 +117,8 @@ def chapters(nbs):
 
 def everything(nbs):
     "With links to the chapters in `nbs`; a row for what was measured, none for what was not."
-    return as_table(nbs, measurements())
+    other = {'the same on the deciding half': on_the_other_half}
+    return as_table(nbs, measurements(), other)
 
 
 def results(nbs):
@@ -141,11 +145,16 @@ def measurements():
         if hasattr(comparison, 'rows'): yield technique, chapter, comparison
 
 
-def as_table(nbs, rows):
+def as_table(nbs, rows, more=()):
+    "Columns in `more`: {title: what a comparison's cell says}."
     difference = 'difference in points, 95 % interval'
-    head = ['technique', 'accuracy without → with', difference, 'verdict', 'setting']
-    return table_of(head, [[f'[{technique}]({nbs}{chapter}.ipynb)', *cells(comparison)]
-                           for technique, chapter, comparison in rows])
+    head = ['technique', 'accuracy without → with', difference, 'verdict', *more, 'setting']
+
+    def line(technique, chapter, comparison):
+        *found, setting = cells(comparison)
+        added = [more[title](comparison) for title in more]
+        return [f'[{technique}]({nbs}{chapter}.ipynb)', *found, *added, setting]
+    return table_of(head, [line(*row) for row in rows])
 
 
 def cells(comparison):
@@ -161,6 +170,33 @@ def cells(comparison):
         d.verdict,
         f"{recipe.network[0]}, {run.data['train']:,} pictures, {stages} epochs"
         f'{tested_at(recipe)}{_crops(recipe)}, {d.n} seeds{_half(run)}']
+
+
+SIGNS = {'helps': 1, 'hurts': -1, 'no difference shown': 0}
+
+def on_the_other_half(comparison):
+    "The difference on the deciding half; nothing unless the reported one is scored."
+    return str(on_deciding(comparison) or '')
+
+
+def on_deciding(comparison):
+    if comparison.runs[-1].recipe.report != 'reported': return None
+    return Comparison([on_half(run, 'deciding') for run in comparison.runs]).rows[1].difference
+
+
+def agreement(nbs):
+    "Chapter 3: how many differences are clear on both halves of the validation pictures."
+    found = Counter()
+    for *_, comparison in measurements():
+        if (other := on_deciding(comparison)) is None: continue
+        signs = [SIGNS[d.verdict] for d in (comparison.rows[1].difference, other)]
+        found[(*map(abs, signs), math.prod(signs) < 0)] += 1
+    where = {
+        (1, 1, False): 'both halves', (1, 1, True): 'both halves, with opposite signs',
+        (1, 0, False): 'the reported half alone', (0, 1, False): 'the deciding half alone',
+        (0, 0, False): 'neither'}
+    return table_of(['a difference is clear on', 'comparisons'],
+                    [[words, str(found[case])] for case, words in where.items()])
 
 
 def _crops(recipe):
@@ -452,4 +488,4 @@ TABLES = dict(
     doodlenette=doodlenette, loaders=loaders, tta=tta, leaderboard=named, split=split,
     rare=rare, thresholds=thresholds, parts=parts, strength=strength, optimism=optimism,
     noise=noise, transfer=transfer, few=few, views=views, sizes=sizes, retrained=retrained,
-    batches=batches)
+    batches=batches, agreement=agreement)

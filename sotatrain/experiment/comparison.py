@@ -149,16 +149,30 @@ def stored_results(
     experiment: str,
     *recipes: str,        # names of those to show, the reference first; all if not given
     speed: bool = False,  # show seconds and images a second, if the machine was not busy
+    half: str = None,     # score them on this half, 'reported' or 'deciding' (chapter 3)
     folder: Path = None,  # where experiments are kept; `results_folder()` if not given
 ) -> Comparison:
-    "A measured comparison with its provenance; an object that says so if it was not measured."
+    """A measured comparison with its provenance; an object that says so if it was not measured.
+
+    Raises `ValueError` for a half on which the runs were not scored."""
     runs = load_runs(experiment, folder)
+    if half: runs = [on_half(run, half) for run in runs]
     missing = [name for name in recipes if name not in by_recipe(runs)]
     if missing or not runs: return NotMeasured(experiment, missing)
     if recipes: runs = [
         replace(run, position=recipes.index(run.recipe.name))
         for run in runs if run.recipe.name in recipes]
     return Comparison(runs, speed)
+
+
+def on_half(run, half):
+    "The run as if its recipe were scored on this half of the validation pictures."
+    if run.failed: return run
+    if half not in run.halves:
+        known = ', '.join(map(repr, run.halves)) or 'no half'
+        raise ValueError(f"half={half!r}: {run.recipe.name}, seed {run.seed}, was scored "
+                         f"on {known}")
+    return replace(run, recipe=replace(run.recipe, report=half), **run.halves[half])
 
 
 def stored_differences(

@@ -270,6 +270,22 @@ def test_stored_results_say_when_there_are_none(tmp_path):
     assert 'Not measured yet' in nothing._repr_html_()
 
 
+def test_stored_results_can_be_of_either_half():
+    pair = '64 px', '48 px'
+    reported, deciding = (stored_results('claims-sizes', *pair, half=half)
+                          for half in ('reported', 'deciding'))
+    assert str(reported) == str(stored_results('claims-sizes', *pair))
+    runs = {(run.recipe.name, run.seed): run for run in load_runs('claims-sizes')}
+    for row in deciding.rows:
+        assert row.accuracies == {
+            seed: 100*runs[row.name, seed].halves['deciding']['accuracy'] for seed in range(5)}
+    assert 'the deciding half is scored' in deciding.provenance
+    with pytest.raises(ValueError, match="half='third': 64 px, seed 0, was scored on 'deci"):
+        stored_results('claims-sizes', half='third')
+    with pytest.raises(ValueError, match='seed 0, was scored on no half'):
+        stored_results('soft-targets', half='deciding')
+
+
 def test_stored_results_of_some_recipes(tmp_path):
     store_better(tmp_path)
     assert names(stored_results('x', folder=tmp_path)) == ['baseline', 'better']

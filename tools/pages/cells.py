@@ -61,6 +61,9 @@ CAPTIONS = {
     'strength':
         'Two networks after twenty epochs, with stronger augmentation and without it. The last '
         'line compares the two differences.',
+    'agreement':
+        'The comparisons that are scored on the reported half: where their interval leaves out '
+        '0, among the answers of the same networks.',
     'optimism':
         'What the best of several tries seems to gain over the average, less what it gains on '
         'other pictures.'}
