@@ -33,6 +33,7 @@ SOFT = [  # technique, chapter, recipe
     ('Mixup, not at the end', '07_mixup', 'Mixup, not at the end'),
     ('CutMix', '07_mixup', 'CutMix')]
 NETS = {'smaller network': 'small network', 'larger network': 'large network'}
+OTHER = 'the same on the deciding half'
 # A rule, so that nobody picks what looks good: each recipe trained on photographs in a chapter
 # has a row, beside the recipe that lacks only what the row is about. A test compares.
 ROWS = [  # technique, chapter, experiment, reference, recipe
@@ -89,6 +90,10 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
       for n in (5, 20, 80) for technique, chapter, recipe in SOFT],
     ('normalization', '04_normalize', 'claims-soft', 'plain, 20 epochs',
      'normalized, 20 epochs'),
+    *[(f'{technique}, {noise} % wrong labels', chapter, 'claims-wrong',
+       f'plain, {noise} wrong, {n} epochs', f'{recipe}, {noise} wrong, {n} epochs')
+      for n, noises in ((20, (5, 25, 50)), (80, (25,)))
+      for technique, chapter, recipe in SOFT[:3] for noise in noises],
     *[(technique, '09_sota', 'sota-64', f'without {part}', 'all') for technique, part in (
         ('Muon', 'Muon'), ('growing sizes', 'growing sizes'),
         ('a whitening stem', 'a whitening stem'), ('GELU', 'GELU'),
@@ -117,8 +122,7 @@ def chapters(nbs):
 
 def everything(nbs):
     "With links to the chapters in `nbs`; a row for what was measured, none for what was not."
-    other = {'the same on the deciding half': on_the_other_half}
-    return as_table(nbs, measurements(), other)
+    return as_table(nbs, measurements(), {OTHER: on_the_other_half})
 
 
 def results(nbs):
@@ -260,18 +264,20 @@ def parts(nbs):
         pair = {'without': (name, 'all'), 'with': ('all', name)}.get(word)
         if pair: rows.append([f'{part}, added' if word == 'with' else part,
                               *worth(*(runs[recipe] for recipe in pair))])
-    return table_of(['part', 'accuracy, points', 'verdict', 'log loss', 'seeds'], rows)
+    return table_of(['part', 'accuracy, points', 'verdict', OTHER, 'log loss', 'seeds'], rows)
 
 
 def worth(without, with_it):
-    "Differences of accuracy and of log loss, which is better if it is lower."
+    "Differences of accuracy, on both halves, and of log loss, which is better if lower."
     pairs = by_pairs(without, with_it)
     def difference(get): return paired_difference(*(map(list, zip(
         *((get(run), get(other)) for other, run in pairs)))))
     accuracy = difference(lambda run: 100 * run.accuracy)
+    other = difference(lambda run: 100 * run.halves['deciding']['accuracy'])
     loss = difference(lambda run: run.log_loss)
     mean, *ends = (minus(f'{value:+.3f}') for value in loss[:3])
-    return [str(accuracy), accuracy.verdict, f"{mean} ({' to '.join(ends)})", str(accuracy.n)]
+    return [str(accuracy), accuracy.verdict, str(other), f"{mean} ({' to '.join(ends)})",
+            str(accuracy.n)]
 
 
 def by_pairs(without, with_it):
@@ -289,9 +295,9 @@ def strength(nbs):
     smaller, larger = ([100 * (run.accuracy - other.accuracy) for other, run in by_pairs(*pair)]
                        for pair in pairs.values())
     both = paired_difference(larger, smaller)
-    head = ['', 'accuracy without, %', 'with, %', 'difference, points', 'verdict', 'log loss',
-            'seeds']
-    last = ['larger minus smaller', '', '', str(both), both.verdict, '', str(both.n)]
+    head = ['', 'accuracy without, %', 'with, %', 'difference, points', 'verdict', OTHER,
+            'log loss', 'seeds']
+    last = ['larger minus smaller', '', '', str(both), both.verdict, '', '', str(both.n)]
     return table_of(head, [*rows, last])
 
 
