@@ -9,7 +9,7 @@ from itertools import cycle
 from .statistics import signed
 
 ACCURACY, MEAN = '#224466', '#cc5500'  # colours; marks differ in their shape, too
-LABEL = 32  # letters of a line below an axis, so that a phone shows all of it
+LETTERS = {False: 40, True: 22}  # of a line beside a plot, in a narrow one: a phone shows all
 
 
 # As a table
@@ -203,29 +203,29 @@ def _draw(comparison, make_figure, narrow=False):
     figure = make_figure(
         figsize=(4.2, height*panels) if narrow else (8, height), layout='constrained')
     first, *others = figure.subplots(*shape, sharey=True, squeeze=False).flat
-    _draw_accuracies(first, rows)
-    for ax in others: _draw_differences(ax, rows)
+    _draw_accuracies(first, rows, LETTERS[narrow])
+    for ax in others: _draw_differences(ax, rows, LETTERS[narrow])
     for ax in figure.axes: ax.spines[['top', 'right']].set_visible(False)
     return figure
 
 
-def _draw_accuracies(ax, rows):
+def _draw_accuracies(ax, rows, letters):
     for y, row in enumerate(rows):
         accuracies = [*row.accuracies.values()]
         ax.plot(accuracies, [y]*row.n, 'o', color=ACCURACY, alpha=.6, markersize=5)
         ax.plot(row.mean, y, '|', color=MEAN, markersize=18, markeredgewidth=2)
-    ax.set_yticks(range(len(rows)), [row.name for row in rows])
+    ax.set_yticks(range(len(rows)), [textwrap.fill(row.name, letters) for row in rows])
     ax.set_ylim(len(rows) - .5, -.5)
     ax.set_xlabel('accuracy, %')
 
 
-def _draw_differences(ax, rows):
+def _draw_differences(ax, rows, letters):
     for y, row in enumerate(rows):
         if not row.has_interval: continue
         ax.plot(row.difference[1:3], [y, y], '-', color=ACCURACY, linewidth=2)
         ax.plot(row.difference.mean, y, 'D', color=MEAN, markersize=6)
     ax.axvline(0, color='gray', linewidth=1, linestyle='--')
-    ax.set_xlabel(textwrap.fill(f'difference to {rows[0].name}, points', LABEL))
+    ax.set_xlabel(textwrap.fill(f'difference to {rows[0].name}, points', letters))
 
 
 # Differences as curves
