@@ -176,17 +176,18 @@ def cells(comparison):
         f'{tested_at(recipe)}{_crops(recipe)}, {d.n} seeds{_half(run)}']
 
 
-SIGNS = {'helps': 1, 'hurts': -1, 'no difference shown': 0}
-
 def on_the_other_half(comparison):
     "The difference on the deciding half; nothing unless the reported one is scored."
     return str(on_deciding(comparison) or '')
 
 
 def on_deciding(comparison):
+    "The second recipe's `Difference` to the first on the deciding half, or None."
     if comparison.runs[-1].recipe.report != 'reported': return None
     return Comparison([on_half(run, 'deciding') for run in comparison.runs]).rows[1].difference
 
+
+SIGNS = {'helps': 1, 'hurts': -1, 'no difference shown': 0}
 
 def agreement(nbs):
     "Chapter 3: how many differences are clear on both halves of the validation pictures."

@@ -156,12 +156,12 @@ def stored_results(
 
     Raises `ValueError` for a half on which the runs were not scored."""
     runs = load_runs(experiment, folder)
-    if half: runs = [on_half(run, half) for run in runs]
     missing = [name for name in recipes if name not in by_recipe(runs)]
     if missing or not runs: return NotMeasured(experiment, missing)
     if recipes: runs = [
         replace(run, position=recipes.index(run.recipe.name))
         for run in runs if run.recipe.name in recipes]
+    if half: runs = [on_half(run, half) for run in runs]
     return Comparison(runs, speed)
 
 

@@ -9,7 +9,7 @@ from itertools import cycle
 from .statistics import signed
 
 ACCURACY, MEAN = '#224466', '#cc5500'  # colours; marks differ in their shape, too
-LETTERS = {False: 40, True: 22}  # of a line beside a plot, in a narrow one: a phone shows all
+WIDE, NARROW = 40, 22  # letters of a line beside a plot; a phone shows all of a narrow one
 
 
 # As a table
@@ -203,8 +203,9 @@ def _draw(comparison, make_figure, narrow=False):
     figure = make_figure(
         figsize=(4.2, height*panels) if narrow else (8, height), layout='constrained')
     first, *others = figure.subplots(*shape, sharey=True, squeeze=False).flat
-    _draw_accuracies(first, rows, LETTERS[narrow])
-    for ax in others: _draw_differences(ax, rows, LETTERS[narrow])
+    letters = NARROW if narrow else WIDE
+    _draw_accuracies(first, rows, letters)
+    for ax in others: _draw_differences(ax, rows, letters)
     for ax in figure.axes: ax.spines[['top', 'right']].set_visible(False)
     return figure
 

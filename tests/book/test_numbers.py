@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 import experiments
-from sotatrain.experiment import load_runs
+from sotatrain.experiment import load_runs, stored_results
 from sotatrain.experiment.comparison import by_recipe
 from sotatrain.experiment.leaderboard import EXPERIMENT as LEADERBOARD
 from sotatrain.experiment.named import SOTA, sota
@@ -146,6 +146,20 @@ def test_the_table_of_results_leaves_out_nothing_that_was_measured_on_photograph
               if name != LEADERBOARD and run.recipe.data.startswith('imagenette')}
     assert shown == stored
     assert len({(name, tuple(pair)) for _, _, name, *pair in tables.ROWS}) == len(tables.ROWS)
+
+
+def test_a_difference_on_the_reported_half_has_that_of_the_deciding_half_beside_it():
+    row = next(line for line in tables.everything('').splitlines() if '48 px × 14' in line)
+    pair = '64 px', '48 px'
+    for half in ('reported', 'deciding'):
+        comparison = stored_results('claims-sizes', *pair, half=half)
+        assert f'| {comparison.rows[1].difference} |' in row
+
+
+def test_each_comparison_on_the_reported_half_is_counted_once():
+    counted = sum(int(n) for n in re.findall(r'\| (\d+) \|$', tables.agreement(''), re.M))
+    scored = [comparison.runs[0].recipe.report for *_, comparison in tables.measurements()]
+    assert counted == scored.count('reported') > 0
 
 
 def test_the_front_page_shows_the_largest_measurement_of_each_technique():
