@@ -247,16 +247,21 @@ def show_batch(self: Mixing,
     x, y = dls.train.one_batch()
     (x,), lam, perm = self.draw((x,))
     x, _ = dls.train.decode((x, y))
-    n = min(max_n, len(x))
-    _, axes = plt.subplots(1, n, figsize=(2*n, 2.5), squeeze=False)
+    axes = _three_a_row(min(max_n, len(x)))
     parts = zip(lam.tolist(), y.tolist(), y[perm].tolist())
-    for ax, picture, (share, own, partner) in zip(axes[0], x, parts):
+    for ax, picture, (share, own, partner) in zip(axes, x, parts):
         ax.imshow(picture.permute(1, 2, 0).clamp(0, 1).cpu(), interpolation='nearest')
         names = _said(dls, own), _said(dls, partner)
-        ax.set_title(f'{share:.2f} {names[0]}\n{1 - share:.2f} {names[1]}', fontsize=8)
+        ax.set_title(f'{share:.2f} {names[0]}\n{1 - share:.2f} {names[1]}', fontsize=10)
         ax.axis('off')
 
 # %% ../nbs/07_mixup.ipynb #506cb510
+def _three_a_row(n):
+    "Places for `n` pictures, large enough for their titles to be read on a phone."
+    columns = min(n, 3)
+    rows = math.ceil(n / columns)
+    return get_grid(n, rows, columns, figsize=(2*columns, 2.6*rows), layout='constrained')
+
 def _said(dls, y):
     "The class, the labels that are there, or the numbers."
     vocab = getattr(dls, 'vocab', None)

@@ -58,7 +58,7 @@ def random_views(
     pictures: Pictures,          # a batch
     n: int,                      # how many
     generator: torch.Generator,  # of the random numbers
-):                               # each n × 3 × size × size
+):                               # each pictures × 3 × size × size
     "`n` random crops, as in training."
     _check_views(pictures, n)
     for _ in range(n): yield pictures.augment(pictures.squares, pictures.size, generator)
@@ -158,7 +158,7 @@ def _crops(pictures, make_views, n, generator):
 # %% ../nbs/06_tta.ipynb #dc430f50
 def _probabilities(learn, dl, i, crop, targets):
     """The learner's answers to a view of batch `i`. Of several labels, each is a row of its
-    own: there, not there."""
+    own: present, absent."""
     learn.pred = None
     learn.one_batch(i, dl.after_batch((TensorImage(crop), *targets)))
     if learn.pred is None: raise ValueError(
@@ -263,7 +263,9 @@ def _readable(dl, indices, failed):
     "The pictures of a batch that can be decoded, and their indices; others go to `failed`."
     try: return _pictures_of(dl, indices), indices
     except (OSError, ValueError) as error:
-        if len(indices) == 1: return failed.update({indices[0]: _named(error, dl, indices)}), []
+        if len(indices) == 1:
+            failed[indices[0]] = _named(error, dl, indices)
+            return None, []
     good = [i for i in indices if _readable(dl, [i], failed)[1]]
     return (_pictures_of(dl, good) if good else None), good
 
@@ -333,7 +335,7 @@ def tta(
     n: int = 4,                  # more views: 'flip' has 1, 'five_crop' at most 4; 0 is plain
     views: str | Callable = 'random',  # a name in `VIEWS`, or a function like `five_crop_views`
     merge: str = 'mean',         # 'mean', 'max' or 'gmean', the geometric mean
-    beta: float = .25,           # weight of the plain view, 0 to 1; None: all equal
+    beta: float = .25,           # of the plain view, 0 to 1 (with 'flip': .5); None: all equal
     seed: int = 0,               # of the random views
     return_views: bool = False,  # also return views × pictures × classes, the plain view first
 ) -> tuple:                      # (probabilities in the files' order, targets or None)

@@ -197,7 +197,8 @@ def agreement(nbs):
         signs = [SIGNS[d.verdict] for d in (comparison.rows[1].difference, other)]
         found[(*map(abs, signs), math.prod(signs) < 0)] += 1
     where = {
-        (1, 1, False): 'both halves', (1, 1, True): 'both halves, with opposite signs',
+        (1, 1, False): 'both halves, with the same sign',
+        (1, 1, True): 'both halves, with opposite signs',
         (1, 0, False): 'the reported half alone', (0, 1, False): 'the deciding half alone',
         (0, 0, False): 'neither'}
     return table_of(['a difference is clear on', 'comparisons'],

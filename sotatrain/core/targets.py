@@ -65,6 +65,7 @@ def files_below(
 
 class TargetOf(Transform):
     "A file's target from a table; of any other file, such as a new one, what `otherwise` says."
+    input_types = object  # asked by `test_dl`: text is a path here, and a class in a later step
     def __init__(self, table, otherwise=None): self.table, self.otherwise = table, otherwise
 
     def encodes(self, file):

@@ -584,6 +584,8 @@ def test_new_files_are_decoded_as_the_stored_ones_are(tiny, copy, dls):
         labelled = learn.get_preds(dl=dls.test_dl(elsewhere, with_labels=True))[1]
         assert torch.allclose(stored, fresh, atol=1e-5)
         assert labelled.tolist() == [label(file) for file in elsewhere]
+        as_text = dls.test_dl([*map(str, elsewhere)], with_labels=True)
+        assert torch.cat([y for _, y in as_text]).tolist() == labelled.tolist()
         assert learn.predict(elsewhere[0])[0] in CLASSES.values()
 
 
