@@ -1,4 +1,4 @@
-"""Spend fewer operations on each picture and show more of them: a plain network, and what the winners use, each addition measured alone.
+"""Spend fewer operations on each picture, and show the network more pictures: a plain network, and what the winners use, each addition measured alone.
 
 ```python
 learn = make_learner(dls, plain_net, opt_func=muon)  # or trained_learner(sota('minutes-5'))

@@ -7,7 +7,7 @@ __all__ = ['SOTA', 'sota']
 _ALL = dict(
     data='imagenette', report='reported', schedule='linear',
     opt={'muon': {}}, loss={'LabelSmoothingCrossEntropy': {'eps': .1}})
-# Pictures of the test are an eighth larger than the largest training pictures.
+# Pictures of the test are an eighth or a twelfth larger than the largest training pictures.
 _TWO_CORES = _ALL | dict(
     arch={'plain_net': {'widths': [24, 48, 128, 256, 512], 'act': 'gelu'}},
     size=72, presize=96, bs=128, lr=.03, augment={'min_scale': .35},
