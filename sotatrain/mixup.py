@@ -247,7 +247,8 @@ def show_batch(self: Mixing,
     x, y = dls.train.one_batch()
     (x,), lam, perm = self.draw((x,))
     x, _ = dls.train.decode((x, y))
-    axes = _three_a_row(min(max_n, len(x)))
+    n = min(max_n, len(x))
+    axes = get_grid(n, ncols=min(n, 3), imsize=2.3, layout='constrained')
     parts = zip(lam.tolist(), y.tolist(), y[perm].tolist())
     for ax, picture, (share, own, partner) in zip(axes, x, parts):
         ax.imshow(picture.permute(1, 2, 0).clamp(0, 1).cpu(), interpolation='nearest')
@@ -256,12 +257,6 @@ def show_batch(self: Mixing,
         ax.axis('off')
 
 # %% ../nbs/07_mixup.ipynb #506cb510
-def _three_a_row(n):
-    "Places for `n` pictures, large enough for their titles to be read on a phone."
-    columns = min(n, 3)
-    rows = math.ceil(n / columns)
-    return get_grid(n, rows, columns, figsize=(2*columns, 2.6*rows), layout='constrained')
-
 def _said(dls, y):
     "The class, the labels that are there, or the numbers."
     vocab = getattr(dls, 'vocab', None)
