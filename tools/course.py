@@ -2,7 +2,8 @@
 
 Each chapter is executed with papermill in a kernel of its own; what it printed and drew goes to
 _course/, as a notebook and as a page. Two at a time share the cores, as much of a chapter keeps
-only one of them busy; where outputs or times are stored, each has the machine to itself.
+only one of them busy, and those that take longest come first, so that none is left alone at the
+end; where outputs or times are stored, each has the machine to itself, in the book's order.
 --store writes the outputs back into nbs/ instead, so that a reader on GitHub sees them. --times
 records how long each chapter took, for the cards of the chapters."""
 import argparse
@@ -57,11 +58,12 @@ def main(argv=None):
     where = f' on {data}' if data else ''
     print(f'Running {len(notebooks)} chapters at the {profile!r} profile{where}', flush=True)
     jobs = 1 if args.store or args.times else args.jobs or jobs_for(profile)
+    if jobs > 1: notebooks = longest_first(notebooks, profile, TIMES)
     results = run_all(notebooks, OUT, dict(profile=profile, data=data), jobs)
     if args.store: store(results)
     else: print(f'\nRead it: {pages.write(NBS, OUT, language).relative_to(ROOT)}')
     if args.times: record(results, profile, TIMES)
-    print(table(results), flush=True)
+    print(table(sorted(results)), flush=True)
     return int(any(r.error for r in results))
 
 
@@ -106,6 +108,13 @@ def jobs_for(profile):
     return min(1 if profile in ON_GPU else 2, os.cpu_count() or 1)
 
 
+def longest_first(notebooks, profile, file):
+    "By the times recorded in `file`; those that have none come last, in their order."
+    rows = json.loads(file.read_text())['rows'] if file.exists() else []
+    seconds = {row['chapter']: row['seconds'] for row in rows if row['profile'] == profile}
+    return sorted(notebooks, key=lambda nb: -seconds.get(nb.stem, 0))
+
+
 def run_all(notebooks, out, parameters, jobs=1):
     "Execute `notebooks`; a failure does not stop the others, Ctrl-C keeps what is finished."
     out.mkdir(exist_ok=True)
@@ -139,9 +148,11 @@ def run(source, target, parameters):
     start = time.time()
     given = parameters if takes_parameters(source) else {}
     try:
+        # written once, at its end: after each cell, as is papermill's habit, takes seconds, and
+        # an interruption would leave half a chapter where a whole one was
         papermill.execute_notebook(
             str(source), str(target), given, cwd=str(source.parent), progress_bar=False,
-            kernel_name='python3', config=KERNELS)
+            kernel_name='python3', config=KERNELS, request_save_on_cell_execute=False)
         error = ''
     except PapermillExecutionError as e:
         error = f'cell {cell_number(e, source)}: {e.ename}: {e.evalue}'

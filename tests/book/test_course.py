@@ -96,6 +96,33 @@ def test_an_interruption_keeps_what_is_finished(book, monkeypatch):
     assert '01_first' in finished and 'A1_more' not in finished
 
 
+def test_an_interrupted_chapter_leaves_the_whole_one_of_before(book, monkeypatch):
+    notebook(book/'nbs'/'A1_more.ipynb', '6*7')
+    assert course.main(['--profile', 'smoke', '--chapters', 'A1']) == 0
+    before = (book/'_course'/'A1_more.ipynb').read_text()
+    notebook(book/'nbs'/'A1_more.ipynb', "6*8", "open('begun', 'w')", 'import time; time.sleep(60)')
+    def until_begun(seconds):
+        if (book/'nbs'/'begun').exists(): signal.raise_signal(signal.SIGINT)
+    monkeypatch.setattr(course.time, 'sleep', until_begun)
+    assert course.main(['--profile', 'smoke', '--chapters', 'A1']) == 1
+    assert (book/'_course'/'A1_more.ipynb').read_text() == before
+
+
+def test_two_at_a_time_the_longest_come_first_and_the_table_has_the_order_of_the_book(
+        book, capsys):
+    row = dict(device='a', cores=2, date='2026-01-01')
+    rows = [row | dict(chapter=name, profile=profile, seconds=seconds)
+            for name, profile, seconds in (('01_first', 'smoke', 2), ('A1_more', 'smoke', 3),
+                                           ('02_second', 'cpu', 9))]
+    (book/'course.json').write_text(json.dumps(dict(rows=rows)))
+    course.main(['--profile', 'smoke', '--jobs', '2'])
+    begun, table = capsys.readouterr().out.split('seconds  result')
+    places = [begun.index(f'{name} …') for name in ('A1_more', '01_first', '02_second')]
+    assert places == sorted(places)
+    assert [line.split()[0] for line in table.split('\n') if line] == [
+        '01_first', '02_second', 'A1_more']
+
+
 def test_folders_become_absolute_and_names_stay(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path/'mine').mkdir()

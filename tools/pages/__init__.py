@@ -7,12 +7,12 @@ links on “chapter 3” and on names of the library, words of the glossary, cap
 import json
 import re
 from copy import deepcopy
-from functools import partial
+from functools import cache, partial
 from itertools import chain, groupby
 from pathlib import Path
 
 import nbformat
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, TemplateExporter
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
@@ -176,13 +176,7 @@ def render(nb, numbers, nbs, **page):
     if any('injected-parameters' in tags(cell) for cell in cells):  # they stand for the others
         cells = [cell for cell in cells if 'parameters' not in tags(cell)]
     nb.cells = [prepare(cell, numbers) for cell in cells if shown(cell)]
-    exporter = HTMLExporter(
-        template_name='book',
-        extra_template_basedirs=[str(TEMPLATES)],
-        exclude_output_prompt=True,
-        filters={'markdown2html': partial(markdown, nbs=nbs), 'highlight_code': code})
     here = page['here']
-    exporter.environment.filters['groupby_part'] = by_part
     names = [chapter.chinese for chapter in page['chapters'] if chapter.stem == 'index']
     about = dict(
         name_zh=next(iter(names), ''),
@@ -193,8 +187,27 @@ def render(nb, numbers, nbs, **page):
         colab_zh=f'{COLAB}/blob/zh/nbs/{here.stem}.ipynb',
         version=sotatrain.__version__, repository=REPOSITORY, parts=parts(),
         quiz=QUIZ_STYLE, day=_day())
-    html, _ = exporter.from_notebook_node(nb, resources={'page': about | page})
+    html, _ = exporter(nbs).from_notebook_node(nb, resources={'page': about | page})
     return html
+
+
+class PageExporter(HTMLExporter):
+    """Without nbconvert's second reading of a page, which took half of the time: it marks what
+    has JupyterLab's classes, and our template has none."""
+    def from_notebook_node(self, nb, resources=None, **kw):
+        resources = self._init_resources(resources)
+        return TemplateExporter.from_notebook_node(self, nb, resources, **kw)
+
+
+@cache  # it compiles its templates once
+def exporter(nbs):
+    made = PageExporter(
+        template_name='book',
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_output_prompt=True,
+        filters={'markdown2html': partial(markdown, nbs=nbs), 'highlight_code': code})
+    made.environment.filters['groupby_part'] = by_part
+    return made
 
 
 def by_part(chapters, part_of):
@@ -206,7 +219,7 @@ def by_part(chapters, part_of):
 def headings(nb, nbs):
     "The sections of a page: (anchor, title, Chinese title)."
     def found(texts):
-        html = markdown('\n\n'.join(texts), nbs)
+        html = ''.join(markdown(text, nbs) for text in texts)
         return re.findall(r'<h2 id="([^"]+)"[^>]*>(.*?)<a class="anchor', html)
     cells = [cell for cell in nb.cells if cell.cell_type == 'markdown']
     english = found(cell.source for cell in cells)

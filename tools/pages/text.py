@@ -4,7 +4,7 @@ What the functions with `link_` in their names give is Markdown again, so that b
 Quarto's and ours, take the same."""
 import html
 import re
-from functools import partial
+from functools import cache, partial
 
 from latex2mathml.converter import convert as to_mathml
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -124,6 +124,7 @@ CAPTIONED = re.compile(r'(<table>(?:(?!<table>).)*</table>)\s*<p>: +((?:(?!</p>)
                        r'<span class="number"(?: id="(tbl-[\w-]+)")?>(.*?)</span></p>', re.S)
 
 
+@cache  # a page's headings are looked for before it is drawn
 def markdown(text, nbs):
     "As HTML: pictures inside, formulas as MathML, a formula's number beside it."
     def numbered(found):

@@ -78,15 +78,16 @@ def explain(texts, terms):
         meaning = inline(re.sub(LINKED, _words_of_link, term.meaning))
         return (f'<a class="term" href="glossary.html#{term.anchor}">{found[0]}'
                 f'<span class="meaning" role="tooltip">{meaning}</span></a>')
-    words = re.compile('|'.join(map(_whole, longest_first)), re.I)
+    words = re.compile(_any_of(longest_first), re.I)
     return [outside(NO_PROSE, text, partial(words.sub, change)) for text in texts]
 
 
-def _whole(word):
+def _any_of(words):
     "A pattern: an English word does not stand in another one; Chinese has no such edges."
-    escaped = re.escape(word)
-    if not word.isascii(): return escaped if len(word) > 1 else '(?!)'
-    return rf'(?<![a-z0-9_-]){escaped}(?![a-z0-9_-])'
+    english = [re.escape(word) for word in words if word.isascii()]
+    chinese = [re.escape(word) for word in words if not word.isascii() and len(word) > 1]
+    edged = [rf"(?<![a-z0-9_-])(?:{'|'.join(english)})(?![a-z0-9_-])"] if english else []
+    return '|'.join([*chinese, *edged]) or '(?!)'  # Chinese first: it may begin in English
 
 
 def _words_of_link(found): return re.match(r'!?\[(.*?)\]', found[0])[1]
