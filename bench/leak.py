@@ -9,22 +9,30 @@ from fastai.vision.all import *
 
 from bench.common import conditions, write
 from sotatrain.all import *
+from sotatrain.core.convolution import QuickConvolutions
+from sotatrain.core.threads import in_threads
 
 SETTINGS = dict(arch='plain_net', size=32, bs=64, epochs=5, lr=6e-3, augmentation=None)
 
 
-def trained_on(split, size, bs, epochs, lr, workers=2):
-    "A small network after training on `split`, without augmentation."
-    transforms = dict(after_item=[Resize(size), ToTensor], after_batch=IntToFloatTensor)
-    dls = split.dataloaders(bs=bs, num_workers=workers, **transforms)
-    model = plain_net(dls.c)
-    learn = Learner(dls, model, loss_func=CrossEntropyLossFlat(), metrics=accuracy)
+def decoded(part, size):
+    "The pictures of `part`, small, with their classes: there is no augmentation."
+    to_small = Pipeline([Resize(size), ToTensor(), IntToFloatTensor()], split_idx=1)
+    def pair(i): return to_small(part[i][0]), part[i][1]
+    return in_threads(pair, range(len(part)))
+
+
+def trained_on(train, valid, classes, bs, epochs, lr):
+    "A small network after training on pairs of pictures and classes."
+    dls = DataLoaders.from_dsets(train, valid, bs=bs, num_workers=0, device=default_device())
+    learn = Learner(dls, plain_net(classes), loss_func=CrossEntropyLossFlat(),
+                    metrics=accuracy, cbs=QuickConvolutions())
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr)
     return learn
 
 
-def accuracy_on(learn, items):
-    dl = learn.dls.test_dl(items, with_labels=True)
+def accuracy_on(learn, pairs):
+    dl = learn.dls.valid.new(pairs)
     with learn.no_bar(): return round(accuracy(*learn.get_preds(dl=dl)).item(), 4)
 
 
@@ -32,10 +40,11 @@ def accuracies(path, seed, size, bs, epochs, lr, **_):
     "Accuracy on as many trained-on pictures as there are unseen ones, and on these."
     set_seed(seed)
     split = presizing_block(path, size, size, splitter=None).datasets(path)
-    learn = trained_on(split, size, bs, epochs, lr)
-    seen = L(split.train.items).shuffle()[:len(split.valid)]
-    found = dict(seen=accuracy_on(learn, seen), unseen=accuracy_on(learn, split.valid.items))
-    return dict(seed=seed, **found, pictures=len(split.valid))
+    train, valid = decoded(split.train, size), decoded(split.valid, size)
+    learn = trained_on(train, valid, len(split.vocab), bs, epochs, lr)
+    some = L(train).shuffle()[:len(valid)]
+    found = dict(seen=accuracy_on(learn, some), unseen=accuracy_on(learn, valid))
+    return dict(seed=seed, **found, pictures=len(valid))
 
 
 def main():

@@ -58,7 +58,7 @@ def imagenette(
 # %% ../nbs/01_data.ipynb #4542362b
 def _check_name(file):
     "Raise `ValueError` for what, by its name, is no picture."
-    if not file.is_file(): raise ValueError(
+    if not os.path.isfile(file): raise ValueError(
         f"{file} is not a picture but a folder, or a link that leads nowhere: "
         f"move its pictures into {file.parent}, or remove it")
     if not has_picture_name(file): raise ValueError(

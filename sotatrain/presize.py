@@ -26,6 +26,7 @@ from .core import checks, loading, pictures, split, targets
 from .core.antialias import averaged_crops, block_sizes, check_windows
 from .core.cache import cache_folder
 from .core.checks import check_fields, choice, ruled, tensors, whole, within
+from .core.content import below
 from .core.processes import Share
 from .core.split import random_split  # noqa: F401 it is public here
 from .core.store import build_store, fingerprint, read_store
@@ -125,7 +126,7 @@ def rows(self: PresizedImages, items):
 
 @patch
 def _name(self: PresizedImages, item):
-    try: return Path(item).relative_to(self.root).as_posix()
+    try: return below(Path(item), self.root)
     except (TypeError, ValueError): return None
 
 # %% ../nbs/02_presize.ipynb #f6163e5b

@@ -63,11 +63,12 @@ def peak(
     device='cpu',
     dtype: torch.dtype = torch.float32,
     n: int = None,  # rows and columns of the matrices; None: 1,024, or 4,096 on a GPU
+    repeats: int = 20,
 ) -> float:         # GFLOP/s
     "How fast the device multiplies two large matrices: hardly a layer is faster."
     n = n or (4096 if torch.device(device).type == 'cuda' else 1024)
     a, b = torch.randn(2, n, n, device=device, dtype=dtype)
-    return 2 * n**3 / seconds_of(lambda: a @ b, 20) / 1e9
+    return 2 * n**3 / seconds_of(lambda: a @ b, repeats) / 1e9
 
 def bandwidth(
     device='cpu',

@@ -13,7 +13,7 @@ from pathlib import Path
 from .cache import cache_folder, write_whole
 from .threads import in_threads
 
-__all__ = ['CONTENT', 'MARKER', 'content_of', 'data_identity', 'file_digests']
+__all__ = ['CONTENT', 'MARKER', 'below', 'content_of', 'data_identity', 'file_digests']
 
 # In a folder that was drawn: its recipe, and what `content_of` said when it was finished
 MARKER, CONTENT = 'doodlenette.json', 'content.txt'
@@ -31,10 +31,9 @@ def data_identity(
     what their recipe says, as long as nobody touched them: another version of Pillow writes the
     same picture in other bytes. Raises `OSError` for a file that cannot be read."""
     root = Path(root)
-    content = content_of(root, files)
-    recipe = _recipe_of(root, lambda: content if among is None else content_of(root, among))
-    names = sorted(_names(root, files))
-    parts = [content] if recipe is None else [recipe, names]
+    recipe = _recipe_of(root, lambda: content_of(root, files if among is None else among))
+    drawn = recipe is not None
+    parts = [recipe, sorted(_names(root, files))] if drawn else [content_of(root, files)]
     if labels is not None: parts.append(sorted(_labels(root, labels).items()))
     return _short_hash(parts)
 
@@ -64,13 +63,20 @@ def _content_when_drawn(root):
     except (OSError, ValueError): return None  # drawn by an earlier version
 
 
+def below(
+    file: str | Path,
+    root: str | Path,  # a folder
+) -> str:              # with slashes on every system
+    "A file's name below `root`. Raises `ValueError` for one that is elsewhere."
+    file, start = os.fspath(file), os.path.join(root, '')
+    # what begins like that needs no parsing, which takes pathlib long
+    if file.startswith(start): return file[len(start):].replace(os.sep, '/')
+    return Path(file).relative_to(root).as_posix()
+
+
 def _names(root, files):
     "Below `root`, composed: a Mac may write an umlaut as two characters."
-    start = os.path.join(root, '')
-    def below(file):  # what begins like that needs no parsing, which takes pathlib long
-        if file.startswith(start): return file[len(start):].replace(os.sep, '/')
-        return Path(file).relative_to(root).as_posix()
-    return [unicodedata.normalize('NFC', below(os.fspath(file))) for file in files]
+    return [unicodedata.normalize('NFC', below(file, root)) for file in files]
 
 
 def _labels(root, labels):

@@ -26,7 +26,7 @@ def has_picture_name(
     file: str | Path,
 ) -> bool:
     "Whether the name ends as a picture's does (`SUFFIXES`), in small or capital letters."
-    return Path(file).suffix.lower() in SUFFIXES
+    return os.path.splitext(file)[1].lower() in SUFFIXES
 
 
 def check_picture(

@@ -5,6 +5,7 @@ in an earlier one. Here is also what there is of them, and how to be rid of it."
 import contextlib
 import hashlib
 import json
+import os
 import threading
 import time
 import zlib
@@ -22,6 +23,7 @@ from .cache import (
     reserve,
 )
 from .checks import known, number
+from .content import below
 from .threads import in_threads
 from .wording import reason
 
@@ -49,7 +51,7 @@ def fingerprint(
 
 def _states(root, files):
     "For each file its name below `root`, its size and its time: the same as long as it is."
-    stats = [(file.relative_to(root).as_posix(), file.stat()) for file in files]
+    stats = [(below(file, root), os.stat(file)) for file in files]
     return [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
 
 

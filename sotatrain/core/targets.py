@@ -22,6 +22,7 @@ from fastai.vision.all import (
 )
 
 from .checks import did_you_mean
+from .content import below
 from .split import one_for_each
 from .wording import short
 
@@ -31,9 +32,11 @@ __all__ = ['TargetOf', 'absolute', 'check_folders', 'classes_of', 'encoders', 'f
 
 def absolute(file) -> Path:
     "A file's full path, without dots; links are not followed."
-    try: return Path(os.path.abspath(os.path.expanduser(file)))
+    try: full = os.path.abspath(os.path.expanduser(file))
     except TypeError: raise TypeError(
         f"files has {short(file)}: give paths of pictures") from None
+    is_full = isinstance(file, Path) and os.fspath(file) == full
+    return file if is_full else Path(full)  # which takes pathlib a while
 
 
 def files_below(
@@ -53,9 +56,11 @@ def files_below(
     files = [absolute(file) for file in files]
     if root is None: root = Path(os.path.commonpath([file.parent for file in files]))
     for file in files:
-        if not file.is_relative_to(root): raise ValueError(
-            f"{file} is not below root={root}: give a folder above all files, or none")
-        if not file.is_file(): raise FileNotFoundError(
+        try: below(file, root)
+        except ValueError: raise ValueError(
+            f"{file} is not below root={root}: give a folder above all files, or none"
+        ) from None
+        if not os.path.isfile(file): raise FileNotFoundError(
             f"{file} does not exist, or is a folder or a broken link: check the name, or "
             "leave it out")
     return files, root

@@ -258,7 +258,9 @@ def _train(recipe, seed, path, facts, device, bar, on_error='raise', kept=None):
 def _conditions(device, precision):
     "With what a matrix product reaches, so that seconds of other machines can be compared."
     dtype = torch.bfloat16 if precision == 'bf16' else torch.float32
-    measured = dict(gflops_fp32=round(peak(device)), gflops=round(peak(device, dtype)))
+    repeats = 5 if torch.device(device).type == 'cpu' else 20  # a GPU needs some to get going
+    measured = dict(gflops_fp32=round(peak(device, repeats=repeats)),
+                    gflops=round(peak(device, dtype, repeats=repeats)))
     return conditions(device, precision) | dict(processes=processes.count()) | measured
 
 
@@ -358,6 +360,17 @@ def data_facts(recipe: Recipe, path: Path, on_error: str = 'raise') -> dict:
     return facts
 
 
+def _facts_of_each(recipes, paths, on_error):
+    "By the recipes' names. Those that use the same pictures and labels share one reading."
+    known = {}
+    def facts(r):
+        side = r.presize, r.all_stages[-1].size  # in which some cannot be decoded
+        same = r.data, r.noise, on_error == 'skip' and (r.loader, side)
+        if same not in known: known[same] = data_facts(r, paths[r.data], on_error)
+        return known[same]
+    return {r.name: facts(r) for r in recipes}
+
+
 def _counts(path):
     "Folder and numbers of pictures alone, which take no reading."
     files = _by_split(image_files(path), path)
@@ -442,8 +455,7 @@ def compare(
     if experiment is not None: store.check_experiment(experiment, folder)
     headers = on_error == 'raise'
     paths = {name: dataset(data or name, headers) for name in {r.data for r in recipes}}
-    facts = processes.from_first(
-        lambda: {r.name: data_facts(r, paths[r.data], on_error) for r in recipes})
+    facts = processes.from_first(lambda: _facts_of_each(recipes, paths, on_error))
     store.check_same_validation(facts.values())
     store.check_same_report(recipes)
     for recipe in recipes: _check(recipe, facts[recipe.name])

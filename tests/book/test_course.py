@@ -100,7 +100,8 @@ def test_an_interrupted_chapter_leaves_the_whole_one_of_before(book, monkeypatch
     notebook(book/'nbs'/'A1_more.ipynb', '6*7')
     assert course.main(['--profile', 'smoke', '--chapters', 'A1']) == 0
     before = (book/'_course'/'A1_more.ipynb').read_text()
-    notebook(book/'nbs'/'A1_more.ipynb', "6*8", "open('begun', 'w')", 'import time; time.sleep(60)')
+    longer = 'import time; time.sleep(60)'
+    notebook(book/'nbs'/'A1_more.ipynb', "6*8", "open('begun', 'w')", longer)
     def until_begun(seconds):
         if (book/'nbs'/'begun').exists(): signal.raise_signal(signal.SIGINT)
     monkeypatch.setattr(course.time, 'sleep', until_begun)

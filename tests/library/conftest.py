@@ -9,7 +9,7 @@ def known_peak(monkeypatch):
     random numbers are drawn for it."""
     training = sys.modules.get('sotatrain.experiment.training')  # most tests need no fastai
     if training is None: return
-    def peak(device='cpu', dtype=None, n=1024):
+    def peak(device='cpu', dtype=None, n=1024, repeats=20):
         import torch
         torch.randn(2, n, n, device=device, dtype=dtype)
         return 100.
