@@ -37,6 +37,8 @@ ON_GPU = 'gpu', 'long'  # profiles
 QUIET = 'ignore:`torch.jit.script` is deprecated:FutureWarning'
 # Without it, kernels warn that others may listen.
 KERNELS = Config(KernelManager=dict(transport_encryption='required'))
+# At a chapter's end its kernel is interrupted, and some say so, as an error.
+SILENTLY = '--log-level=CRITICAL'
 
 
 class Result(NamedTuple):
@@ -152,7 +154,8 @@ def run(source, target, parameters):
         # an interruption would leave half a chapter where a whole one was
         papermill.execute_notebook(
             str(source), str(target), given, cwd=str(source.parent), progress_bar=False,
-            kernel_name='python3', config=KERNELS, request_save_on_cell_execute=False)
+            kernel_name='python3', config=KERNELS, extra_arguments=[SILENTLY],
+            request_save_on_cell_execute=False)
         error = ''
     except PapermillExecutionError as e:
         error = f'cell {cell_number(e, source)}: {e.ename}: {e.evalue}'
