@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sotatrain.core import content
-from sotatrain.core.content import CONTENT, MARKER, data_identity, file_digests
+from sotatrain.core.content import CONTENT, MARKER, below, data_identity, file_digests
 from sotatrain.doodlenette import doodlenette
 
 
@@ -33,6 +33,18 @@ def identity(root): return data_identity(root, files(root))
 def make_old(file, hours=1):
     then = time.time() - 3600*hours
     os.utime(file, (then, then))
+
+
+# --- names below a folder
+
+@pytest.mark.parametrize('file,root', [
+    ('/data/a/1.jpg', '/data'), (Path('/data/a/1.jpg'), Path('/data')), ('a/1.jpg', '.'),
+    (Path('a/1.jpg'), Path('.')), ('/a/1.jpg', '/')])
+def test_a_name_below_its_folder(file, root): assert below(file, root) == 'a/1.jpg'
+
+
+def test_a_name_that_only_begins_alike_is_elsewhere():
+    with pytest.raises(ValueError, match='/database/1.jpg'): below('/database/1.jpg', '/data')
 
 
 # --- the identity of data

@@ -530,6 +530,19 @@ def test_pictures_that_change_places_are_other_data(recipes, tiny, tmp_path):
     assert training.data_facts(recipes[0], folder) != before
 
 
+def test_recipes_that_use_the_same_pictures_and_labels_share_one_reading(
+        recipes, tiny_network, monkeypatch):
+    read, facts = [], training.data_facts
+    def counted(recipe, *rest):
+        read.append(recipe.name)
+        return facts(recipe, *rest)
+    monkeypatch.setattr(training, 'data_facts', counted)
+    wrong = replace(recipes[0], name='wrong', noise=25)
+    runs = compare([*recipes, wrong], seeds=[0], progress=False).runs
+    assert read == [recipes[0].name, 'wrong']
+    assert [('labels' in run.data) for run in runs] == [False, False, True]
+
+
 @pytest.mark.parametrize('n, validated', [
     (1, [1, 1, 1, 1, 1]), (2, [0, 1, 0, 1, 1]), (9, [0, 0, 0, 0, 1])])
 def test_validation_after_some_epochs_only(n, validated):
