@@ -1,6 +1,12 @@
+import signal
+
 import pytest
 
 from sotatrain.doodlenette import doodlenette
+
+# What a shell starts in the background (`make test &`) ignores Ctrl-C, which some tests try.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
