@@ -10,6 +10,8 @@ WITHOUT_DATA := doodlenette learner mixing imports rim
 # What fastai's own imports say about today's torch and pandas is not about what a reader does.
 SILENT := ignore:`torch.jit.script` is deprecated,ignore:The 'mode.chained_assignment' option
 export PYTHONWARNINGS := $(SILENT)
+# Where this is set, as in many containers, each kernel would compile all libraries anew: 13 s.
+unexport PYTHONDONTWRITEBYTECODE
 # Idle threads of PyTorch wait a moment, then sleep. By default they wait much longer, and on cores
 # that are shared (with DataLoader workers, say) they take the time of those who work: a small
 # training step took 1.3 s instead of 0.3 s.
