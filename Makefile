@@ -80,6 +80,7 @@ lock: .venv/ready  ## choose the newest versions that fit, for every Python and 
 clean:  ## remove what the commands above wrote (not the drawn and downloaded data)
 	rm -rf .venv _course _zh _proc _docs build dist *.egg-info .pytest_cache .hypothesis
 
+# Its last import compiles what all chapters import: kernels that start together would all do it.
 .venv/ready: requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
 	  "Python 3.10 or later is needed; this is %s. Name another one: make PYTHON=python3.12 ..." \
@@ -89,4 +90,5 @@ clean:  ## remove what the commands above wrote (not the drawn and downloaded da
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'import sotatrain.all, IPython, matplotlib.pyplot'
 	@touch $@
