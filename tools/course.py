@@ -21,12 +21,12 @@ from typing import NamedTuple
 import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
 from bench.common import RESULTS, conditions, write
 from sotatrain import settings
 from sotatrain.core.language import chosen
 from tools import pages
+from tools.kernels import KERNELS, SILENTLY
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
@@ -35,10 +35,6 @@ TIMES = RESULTS/'course.json'
 ON_GPU = 'gpu', 'long'  # profiles
 # What libraries say of one another while they are imported: no reader can mend that.
 QUIET = 'ignore:`torch.jit.script` is deprecated:FutureWarning'
-# Without it, kernels warn that others may listen.
-KERNELS = Config(KernelManager=dict(transport_encryption='required'))
-# At a chapter's end its kernel is interrupted, and some say so, as an error.
-SILENTLY = '--log-level=CRITICAL'
 
 
 class Result(NamedTuple):
