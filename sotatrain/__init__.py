@@ -31,7 +31,7 @@ Modules:
 - `sotatrain.resizing`: Train on small pictures first and on large ones at the end: most of what a network learns does not depend on their size.
 - `sotatrain.settings`: The course's run profiles: how big a run is, and on which data.
 - `sotatrain.smoothing`: Ask for a little less than certainty: 0.91 for the right class and 0.01 for each other one, instead of 1 and 0.
-- `sotatrain.sota`: Spend fewer operations on each picture, and show the network more pictures: a plain network, and what the winners use, each addition measured alone.
+- `sotatrain.sota`: Spend fewer operations on each picture, and show the network more pictures: a plain network, and what the winners use, measured part by part.
 - `sotatrain.tables`: Most data come with a table and not with folders: read it with suspicion, split it so that nothing leaks, and choose the measure before you look at the result.
 - `sotatrain.transfer`: Start from a network that somebody else trained: keep what it knows about pictures, and teach it your classes.
 - `sotatrain.tta`: Show the network several views of a picture and merge its answers: it costs a forward pass for each view, and no training."""

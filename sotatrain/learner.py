@@ -248,7 +248,7 @@ def _callbacks(bf16, n_out, cbs):
 # %% ../nbs/03_learner.ipynb #59ff22ee
 def make_learner(
     dls: DataLoaders,
-    arch: str | Callable = xresnet.xresnet50,  # see `make_model`
+    arch: str | Callable = plain_net,  # see `make_model`
     loss_func: Callable = None,  # what fits the labels: cross-entropy for classes
     cbs: list = None,            # more fastai callbacks
     seed: int = None,            # of new weights; PyTorch's global generator if not given

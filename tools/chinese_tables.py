@@ -20,7 +20,7 @@ PARTS = {
     r'(\d+) seeds': r'\1个随机种子', r'(\d+) % wrong labels': r'\1%错误标签',
     r'tested at (\d+) px': r'用\1 px测试', r'crops from (\d+) %': r'从\1%起裁剪',
     r'(\d+) to (\d+) s': r'\1至\2秒',
-    r'(\d+) s': r'\1秒', r'(\d+) of (\d+)': r'\1/\2',
+    r'(\d+) s': r'\1秒', r'(\d+) of (\d+) runs': r'\2次中的\1次', r'(\d+) of (\d+)': r'\1/\2',
     r'(\d+) pictures choose': r'用\1张图片来选', r'best of (\d+)': r'\1次里最好的'}
 
 

@@ -19,14 +19,13 @@ from threading import Thread
 from typing import NamedTuple
 
 import nbformat
-import papermill
 from papermill.exceptions import PapermillExecutionError
 
 from bench.common import RESULTS, conditions, write
 from sotatrain import settings
 from sotatrain.core.language import chosen
 from tools import pages
-from tools.kernels import KERNELS, SILENTLY
+from tools.kernels import execute
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
@@ -146,12 +145,7 @@ def run(source, target, parameters):
     start = time.time()
     given = parameters if takes_parameters(source) else {}
     try:
-        # written once, at its end: after each cell, as is papermill's habit, takes seconds, and
-        # an interruption would leave half a chapter where a whole one was
-        papermill.execute_notebook(
-            str(source), str(target), given, cwd=str(source.parent), progress_bar=False,
-            kernel_name='python3', config=KERNELS, extra_arguments=[SILENTLY],
-            request_save_on_cell_execute=False)
+        execute(source, target, given)
         error = ''
     except PapermillExecutionError as e:
         error = f'cell {cell_number(e, source)}: {e.ename}: {e.evalue}'

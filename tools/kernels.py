@@ -1,11 +1,18 @@
-"""How the course's kernels are started, and how it talks to them."""
+"""How a chapter is executed: how its kernel is started, and how one talks to it.
+
+`python -I tools/kernels.py CHAPTER.ipynb OUT.ipynb [PROFILE]` executes one, also in an
+environment that knows nothing of the course (-I: nor of the modules beside this one, of which
+some are called as Python's own)."""
+import sys
+from pathlib import Path
 from queue import Empty
 
+import papermill
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from traitlets.config import Config
 
-__all__ = ['KERNELS', 'SILENTLY', 'Channel', 'Client']
+__all__ = ['KERNELS', 'Channel', 'Client', 'execute']
 
 
 class Channel(AsyncZMQSocketChannel):
@@ -29,3 +36,19 @@ class Client(AsyncKernelClient):
 KERNELS = Config(KernelManager=dict(transport_encryption='required', client_factory=Client))
 # At a chapter's end its kernel is interrupted, and some say so, as an error.
 SILENTLY = '--log-level=CRITICAL'
+
+
+def execute(source, target, parameters):
+    """Run a notebook with papermill, in a kernel that starts in the notebook's own folder.
+
+    `target` is written once, at the end: after each cell, as is papermill's habit, takes
+    seconds, and an interruption would leave half a chapter where a whole one was."""
+    papermill.execute_notebook(
+        str(source), str(target), parameters, cwd=str(Path(source).resolve().parent),
+        progress_bar=False, kernel_name='python3', config=KERNELS, extra_arguments=[SILENTLY],
+        request_save_on_cell_execute=False)
+
+
+if __name__ == '__main__':
+    source, target, *profile = sys.argv[1:]
+    execute(source, target, dict(profile=profile[0]) if profile else {})

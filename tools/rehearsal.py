@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools import course
+from tools import course, kernels
 
 ROOT = Path(__file__).resolve().parent.parent
 ON_COLAB = ['fastai', 'torch', 'torchvision', 'scipy', 'psutil']
@@ -77,9 +77,8 @@ def run(python, notebook, content, profile):
     shutil.copy(notebook, content)
     env = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     env |= dict(HOME=str(content))
-    command = [python, '-m', 'papermill', notebook.name, f'ran_{notebook.name}']
-    command += ['--no-progress-bar', '--kernel', 'python3']
-    if course.takes_parameters(notebook): command += ['-p', 'profile', profile]
+    command = [python, '-I', kernels.__file__, notebook.name, f'ran_{notebook.name}']
+    if course.takes_parameters(notebook): command.append(profile)
     start = time.time()
     done = subprocess.run(command, cwd=content, env=env, capture_output=True, text=True)
     error = done.stderr.strip().splitlines()[-1] if done.returncode else ''

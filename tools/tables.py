@@ -16,6 +16,7 @@ from sotatrain.experiment import (
     leaderboard,
     load_runs,
     paired_difference,
+    stored_differences,
     stored_results,
 )
 from sotatrain.experiment.comparison import by_recipe, on_half
@@ -103,6 +104,16 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
     *[(part, '09_sota', 'sota-64', 'all', f'with {part}') for part in (
         'an average of weights', 'alternating flips', 'stronger augmentation',
         'quick batch norm')],
+    *[(part, '09_sota', 'sota-plain', 'plain', recipe) for part, recipe in (
+        ('Muon', 'Muon'), ('growing sizes', 'growing sizes'),
+        ('a whitening stem', 'a whitening stem'),
+        ('tests at a larger size', 'larger tests'), ('label smoothing', 'smoothing'),
+        ('a learning rate that falls linearly', 'the linear schedule'),
+        ('a slim network', 'a slim network'),
+        ('crops from 35 % of the area, not 75 %', 'crops from 35 %'))],
+    *[(part, '09_sota', 'sota-plain', f'without {recipe}', 'plain') for part, recipe in (
+        ('weight decay', 'decay'), ('GELU', 'GELU'))],
+    ('plain_net, equal seconds', '09_sota', 'sota-quarter', 'xresnet18', 'plain_net'),
     *[(f'stronger augmentation, {name}', '09_sota', 'claims-strong', net, f'{net}, strong')
       for name, net in NETS.items()],
     ('all of it, equal operations', '09_sota', 'sota-64', 'xresnet18', 'all'),
@@ -257,15 +268,30 @@ def doodlenette(nbs):
     return by_seed(rows, [spread('accuracy', [100*row['accuracy'] for row in rows])])
 
 
+INSTEAD = {'SGD': 'SGD instead of Muon',
+           'decay of everything': 'decay of batch norm and biases, too'}
+
+
 def parts(nbs):
-    "What each part of chapter 9's recipe is worth: with it, against without."
-    runs, rows = by_recipe(load_runs('sota-64')), []
+    "What each part of chapter 9's recipe is worth: added to a plain one, and within the whole."
+    alone, runs, rows = added_to_plain(), by_recipe(load_runs('sota-64')), []
     for name in runs:
         word, _, part = name.partition(' ')
         pair = {'without': (name, 'all'), 'with': ('all', name)}.get(word)
-        if pair: rows.append([f'{part}, added' if word == 'with' else part,
-                              *worth(*(runs[recipe] for recipe in pair))])
-    return table_of(['part', 'accuracy, points', 'verdict', OTHER, 'log loss', 'seeds'], rows)
+        if pair: rows.append([INSTEAD.get(part, f'{part}, added') if word == 'with' else part,
+                              alone.pop(part, ''), *worth(*(runs[recipe] for recipe in pair))])
+    rows += [[part, difference, *[''] * 5] for part, difference in alone.items()]
+    return table_of(['part', 'added to the plain recipe, points', 'within the whole, points',
+                     'verdict', OTHER, 'log loss', 'seeds'], rows)
+
+
+def added_to_plain():
+    "Differences in accuracy, by the part. What the plain recipe has was left out of it."
+    names = [name for name in by_recipe(load_runs('sota-plain'))
+             if name != 'plain' and not name.startswith('without')]
+    found = stored_differences('sota-plain', 'plain', '{}', names)
+    found |= stored_differences('sota-plain', 'without {}', 'plain', ['decay', 'GELU'])
+    return {part: str(difference) for part, difference in found.items()}
 
 
 def worth(without, with_it):

@@ -28,7 +28,7 @@ class Stage:
     size: int = ruled(rule=whole)              # side of the crops, px
     epochs: int = ruled(rule=whole)
     bs: int = ruled(64, rule=optional(whole))  # pictures in a batch; None: `gigabytes` decides
-    lr: float = ruled(3e-3, rule=positive)     # the schedule's highest learning rate
+    lr: float = ruled(6e-3, rule=positive)     # the schedule's highest learning rate
     schedule: str = 'one_cycle'                # of the learning rate; one of `SCHEDULES`
 
     def __post_init__(self):

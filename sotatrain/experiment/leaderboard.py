@@ -22,9 +22,11 @@ def leaderboard(
 
 def _line(name, runs):
     if not runs: return [name, 'not measured yet', *[''] * (len(HEAD) - 2)]
+    alone = timed(runs)
     return [name, _accuracy(runs), str(len(runs)), str(len(runs[0].epochs)),
-            _seconds(timed(runs)), f'{statistics.fmean(run.tflop for run in runs):.0f}',
-            _same(timed(runs), 'gflops'), *(_same(runs, key) for key in ('device', 'commit'))]
+            _seconds(alone, len(runs)), f'{statistics.fmean(run.tflop for run in runs):.0f}',
+            _range([run.conditions['gflops'] for run in alone]),
+            _same(runs, 'device'), _same(runs, 'commit')]
 
 
 def _accuracy(runs):
@@ -40,10 +42,15 @@ def timed(runs):
     return [run for run in runs if threads(run) == most]
 
 
-def _seconds(runs):
-    "Of training, validation excluded. A range, as machines differ."
-    low, high = (f(run.train_seconds for run in runs) for f in (min, max))
-    return f'{low:.0f} s' if round(low) == round(high) else f'{low:.0f} to {high:.0f} s'
+def _seconds(runs, of):
+    "Of training, validation excluded. A range, as machines differ; and how many of the runs."
+    words = f'{_range([run.train_seconds for run in runs])} s'
+    return words if len(runs) == of else f'{words}, {len(runs)} of {of} runs'
+
+
+def _range(values):
+    low, high = round(min(values)), round(max(values))
+    return str(low) if low == high else f'{low} to {high}'
 
 
 def _same(runs, key):

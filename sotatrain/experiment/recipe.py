@@ -26,7 +26,7 @@ from ..core.stage import SCHEDULE_NAMES, Stage, check_schedule
 
 __all__ = ['Recipe', 'recipe_fields']
 
-STAGE = dict(size=128, epochs=5, bs=64, lr=3e-3)  # of a recipe that says nothing about them
+STAGE = dict(size=128, epochs=5, bs=64, lr=6e-3)  # of a recipe that says nothing about them
 LONGEST_NAME = 100  # letters; names of files have limits
 RESERVED = {'CON', 'PRN', 'AUX', 'NUL',  # on Windows
             *(f'{port}{n}' for port in ('COM', 'LPT') for n in range(1, 10))}
@@ -102,13 +102,13 @@ class Recipe:
     fastai's, nor this library's, nor `register`ed."""
     name: str = ruled('baseline', file_name)  # what tables and files call it
     data: str = ruled('doodlenette', text)    # see `dataset`
-    arch: str = ruled('xresnet50', network)   # see `make_model`; or {name: its parameters}
+    arch: str = ruled('plain_net', network)   # see `make_model`; or {name: its parameters}
 
     # One stage, or several: these four, or a list of them.
     size: int = ruled(None, optional(whole))     # side of the crops, px; 128 if not given
     epochs: int = ruled(None, optional(whole))   # 5 if not given
     bs: int = ruled(None, optional(whole))       # pictures in a batch; 64 if not given
-    lr: float = ruled(None, optional(positive))  # highest learning rate; 0.003 if not given
+    lr: float = ruled(None, optional(positive))  # highest learning rate; 0.006 if not given
     stages: list = ruled(factory=list, rule=several)  # of `Stage`, or of dicts like it
 
     presize: int = ruled(None, optional(whole))  # side of the stored squares, px; see `get_dls`

@@ -1,5 +1,6 @@
 """How the course talks to its kernels: no answer is overheard."""
 import asyncio
+import sys
 import time
 
 import zmq
@@ -7,8 +8,9 @@ import zmq.asyncio
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.session import Session
 from nbclient import NotebookClient
-from nbformat.v4 import new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, writes
 
+from tools import rehearsal
 from tools.kernels import KERNELS, Channel, Client
 
 
@@ -42,3 +44,24 @@ def test_a_chapter_is_executed_by_this_client():
     client = NotebookClient(new_notebook(), config=KERNELS)
     client.create_kernel_manager()
     assert isinstance(client.km.client(), Client)
+
+
+def test_the_rehearsal_executes_a_chapter_in_a_folder_of_its_own(tmp_path):
+    "With the profile, and no module of tools/ in its way: one is called as Python's `numbers`."
+    cells = [new_code_cell("profile = 'cpu'", metadata=dict(tags=['parameters'])),
+             new_code_cell("import numbers\nnumbers.Number, profile")]
+    chapter = tmp_path/'chapter.ipynb'
+    spec = dict(name='python3', display_name='python3', language='python')
+    notebook = new_notebook(cells=cells, metadata=dict(kernelspec=spec))
+    chapter.write_text(writes(notebook))
+    content = tmp_path/'content'
+    result = rehearsal.run(sys.executable, chapter, content, 'smoke')
+    assert not result.error, result.error
+    assert "'smoke'" in (content/'ran_chapter.ipynb').read_text()
+
+
+def test_the_rehearsal_says_what_failed(tmp_path):
+    chapter = tmp_path/'chapter.ipynb'
+    chapter.write_text(writes(new_notebook(cells=[new_code_cell("raise OSError('no disk')")])))
+    result = rehearsal.run(sys.executable, chapter, tmp_path/'content', 'smoke')
+    assert result.error == 'OSError: no disk'

@@ -69,7 +69,7 @@ def test_what_differs_is_listed_field_by_field_without_the_name():
 
 def test_without_stages_a_recipe_is_one_stage():
     assert Recipe().stages == []
-    assert Recipe().all_stages == [Stage(size=128, epochs=5, bs=64, lr=3e-3)]
+    assert Recipe().all_stages == [Stage(size=128, epochs=5, bs=64, lr=6e-3)]
 
 
 def test_the_one_stage_has_the_recipes_schedule():

@@ -89,8 +89,8 @@ def test_a_bad_stage_is_an_error_that_names_the_rule(fields, message):
 def test_a_stage_needs_a_size_and_epochs_only():
     with pytest.raises(TypeError, match='epochs'): Stage(32)
     stage = Stage(32, 1)
-    assert (stage.bs, stage.lr, stage.schedule) == (64, 3e-3, 'one_cycle')
-    assert stage == Stage(32, 1, 64, 3e-3, 'one_cycle')
+    assert (stage.bs, stage.lr, stage.schedule) == (64, 6e-3, 'one_cycle')
+    assert stage == Stage(32, 1, 64, 6e-3, 'one_cycle')
 
 
 def test_no_stages(learn, tiny):
