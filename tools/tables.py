@@ -281,7 +281,7 @@ def parts(nbs):
         if pair: rows.append([INSTEAD.get(part, f'{part}, added') if word == 'with' else part,
                               alone.pop(part, ''), *worth(*(runs[recipe] for recipe in pair))])
     rows += [[part, difference, *[''] * 5] for part, difference in alone.items()]
-    return table_of(['part', 'added to the plain recipe, points', 'within the whole, points',
+    return table_of(['part', 'in the plain recipe, points', 'within the whole, points',
                      'verdict', OTHER, 'log loss', 'seeds'], rows)
 
 
