@@ -15,9 +15,7 @@ _, NET = ALL.network
 XRESNET = Recipe(
     'xresnet18', data='imagenette', arch='xresnet18', size=64, presize=96, epochs=2, bs=64,
     lr=6e-3, cbs=ONCE, report='reported')
-
-
-# Before any of the parts: only the network is another one.
+# Its other network, which has two of the parts already: GELU and decay
 PLAIN = replace(XRESNET, name='plain', arch='plain_net', epochs=4)
 
 

@@ -19,7 +19,7 @@ from time import perf_counter
 
 from fastai.vision.all import *
 
-from .core.checks import between, number, positive, whole
+from .core.checks import between, number, positive, truth, whole
 from .core.forward import CallNetwork
 from .core.guard import check_network
 from .learner import has_bf16, plain_net
@@ -182,6 +182,7 @@ def _for_fastai(cls, params, lr, wd, wd_bn_bias, **hypers):
     "fastai gives a list of weights, or one for each group of layers."
     flat = [p for part in L(params) for p in L(part)]
     for name, value in dict(lr=lr, wd=wd, **hypers).items(): number(name, value)
+    truth('wd_bn_bias', wd_bn_bias)
     more = dict(wd_bn_bias=wd_bn_bias, **hypers)
     return OptimWrapper(opt=cls(flat, lr=lr, weight_decay=wd, **more))
 

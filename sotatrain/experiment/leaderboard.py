@@ -25,7 +25,7 @@ def _line(name, runs):
     alone = timed(runs)
     return [name, _accuracy(runs), str(len(runs)), str(len(runs[0].epochs)),
             _seconds(alone, len(runs)), f'{statistics.fmean(run.tflop for run in runs):.0f}',
-            _range([run.conditions['gflops'] for run in alone]),
+            _range([run.conditions.get('gflops') for run in alone]),
             _same(runs, 'device'), _same(runs, 'commit')]
 
 
@@ -49,7 +49,9 @@ def _seconds(runs, of):
 
 
 def _range(values):
-    low, high = round(min(values)), round(max(values))
+    known = [round(value) for value in values if value]
+    if not known: return '?'
+    low, high = min(known), max(known)
     return str(low) if low == high else f'{low} to {high}'
 
 

@@ -248,6 +248,12 @@ def test_an_impossible_rate_is_an_error(make, value):
         make(L(network().parameters()), value)
 
 
+@pytest.mark.parametrize('make', [fast_sgd, fast_adamw, muon])
+def test_what_decays_is_said_by_true_or_false(make):
+    with pytest.raises(TypeError, match="wd_bn_bias='no'"):
+        make(L(network().parameters()), .1, wd_bn_bias='no')
+
+
 def test_all_but_filters_decay_at_the_share_of_the_rate():
     model = network()
     before = [p.clone() for p in model.parameters()]
@@ -584,6 +590,11 @@ def test_seconds_are_of_runs_that_had_most_of_the_machine(small_sota, tmp_path):
     line = leaderboard(tmp_path)[1]
     assert line[2] == '3' and line[4] == '4 to 5 s, 2 of 3 runs'
     assert line[6] == '400 to 500'
+    for run in store.load_runs('leaderboard', tmp_path):  # of a version that measured no peak
+        unknown = {key: value for key, value in run.conditions.items() if key != 'gflops'}
+        store.write(replace(run, conditions=unknown),
+                    store.file_of(run.recipe, run.seed, 'leaderboard', tmp_path))
+    assert leaderboard(tmp_path)[1][6] == '?'
 
 
 def test_the_leaderboard_in_the_shell(small_sota, tmp_path, capsys):
