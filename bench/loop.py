@@ -1,17 +1,20 @@
-"""What a training step takes beside forward and backward: `python -m bench.loop` says it.
+"""The share of a training step that is outside of forward and backward passes: `python -m
+bench.loop` says it.
 
-Training steps of chapter 9's network on the same batches, which are there already: bare forward
-and backward passes first, then a learner's steps with several optimizers. They take turns.
-Writes results/benchmarks/loop.json."""
+Chapter 9's network, trained on batches that are there already, with several optimizers, which
+take turns. The passes are timed within each step, so that a slow moment of a shared machine
+slows both parts of the share. Writes results/benchmarks/loop.json."""
 import argparse
+import random
 from functools import partial
+from statistics import median
+from time import perf_counter
 
 import torch
-from fastai.vision.all import Adam
+from fastai.vision.all import Adam, Callback
 
 from bench.common import RESULTS, conditions, write
-from bench.steps import compared, precision, ready_batches, row_text, step_seconds, timed
-from sotatrain.core.forward import call_network
+from bench.steps import precision, ready_batches
 from sotatrain.learner import make_learner, plain_net
 from sotatrain.sota import fast_adamw, fast_sgd, muon
 
@@ -20,29 +23,65 @@ OPTIMIZERS = {
 NET = partial(plain_net, widths=(24, 48, 128, 256, 512), act='gelu')
 
 
-def bare_seconds(learn):
-    "Of a forward and a backward pass, as the learner calls its network."
-    learn.model.train()
-    def passes():
-        for x, y in learn.dls.train:
-            learn.loss_func(call_network(learn, x), y).backward()
-            learn.model.zero_grad()
-    return timed(passes)[0] / len(learn.dls.train)
+def now():
+    if torch.cuda.is_available(): torch.cuda.synchronize()
+    return perf_counter()
+
+
+class Begin(Callback):
+    "The last callback before a pass: counts its seconds from here on."
+    order = 1000
+    def before_fit(self): self.passes = 0
+    def before_train(self): self.started = now()
+    def before_batch(self): self.passes -= now()
+    def before_backward(self): self.passes -= now()
+
+
+class End(Callback):
+    "The first callback after a pass, and after all steps."
+    order = -1000
+    def after_loss(self): self.begin.passes += now()
+    def after_backward(self): self.begin.passes += now()
+    def after_train(self): self.seconds = now() - self.begin.started
+
+
+def step(learn):
+    "Milliseconds of a training step, and the share of it that is outside of both passes."
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-4)
+    return (1000 * learn.end.seconds / len(learn.dls.train),
+            1 - learn.begin.passes / learn.end.seconds)
 
 
 def measure(size, args):
     dls = ready_batches(args.steps, args.bs, size, args.device)
-    def learner(opt): return make_learner(dls, NET, seed=0, metrics=[], opt_func=opt)
-    ways = {'forward and backward': partial(bare_seconds, learner(fast_sgd))}
-    ways |= {name: partial(step_seconds, learner(opt)) for name, opt in OPTIMIZERS.items()}
-    return [dict(size=size, **row) for row in compared(ways, args.rounds)]
+    learners = {
+        name: make_learner(dls, NET, seed=0, metrics=[], opt_func=opt, cbs=[Begin(), End()])
+        for name, opt in OPTIMIZERS.items()}
+    for learn in learners.values(): step(learn)  # warms up
+    order, found = random.Random(0), {name: [] for name in learners}
+    for _ in range(args.rounds):
+        for name in order.sample([*learners], len(learners)):
+            found[name].append(step(learners[name]))
+    return [row(size, name, *zip(*steps)) for name, steps in found.items()]
+
+
+def row(size, name, milliseconds, outside):
+    quarter, ordered = len(outside)//4, sorted(outside)
+    return dict(size=size, name=name, milliseconds=median(milliseconds),
+                outside=median(outside), low=ordered[quarter], high=ordered[-1 - quarter],
+                shares=outside)
+
+
+def row_text(row):
+    return (f"{row['name']:<15} {row['milliseconds']:8.1f} ms, outside {row['outside']:.1%} "
+            f"(half of the rounds: {row['low']:.1%} to {row['high']:.1%})")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description='Where a training step goes.')
     parser.add_argument('--sizes', type=int, nargs='+', default=[32, 64])
     parser.add_argument('--bs', type=int, default=128)
-    parser.add_argument('--steps', type=int, default=4, help='steps of each way in a round')
+    parser.add_argument('--steps', type=int, default=10, help='steps of each way in a round')
     parser.add_argument('--rounds', type=int, default=9)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--results', default='loop.json', help='file in results/benchmarks')
