@@ -84,6 +84,8 @@ def coverage():
 QUANTITIES = {  # of a run, and the factor with which it is written
     'accuracy': (lambda run: run.accuracy, 100),
     'deciding half': (lambda run: run.halves['deciding']['accuracy'], 100),
+    'both halves': (lambda run: statistics.fmean(
+        half['accuracy'] for half in run.halves.values()), 100),
     'calibration': (lambda run: run.calibration_error, 100),
     'training loss': (lambda run: run.epochs[-1]['train_loss'], 1),
     'validation loss': (lambda run: run.epochs[-1]['valid_loss'], 1),
@@ -95,7 +97,7 @@ QUANTITIES = {  # of a run, and the factor with which it is written
 DECIMALS = {
     'training loss': 2, 'validation loss': 2, 'log loss': 3,
     'seconds': 0, 'training seconds': 0, 'TFLOP': 0, 'speed': 0}
-PERCENT = 'accuracy', 'deciding half', 'calibration'
+PERCENT = 'accuracy', 'deciding half', 'both halves', 'calibration'
 TIMES = 'seconds', 'training seconds', 'speed'
 
 

@@ -84,6 +84,7 @@ def test_rows_of_a_benchmark_are_paired_by_their_seeds(monkeypatch, tmp_path):
     ('tta-64: plain | hardware', 'AMD EPYC, 2 cores, fp32'),
     ('tta-64: plain | date', '2026-11-21'),
     ('leaderboard: minutes-5 | training seconds', '171'),  # others had one core only
+    ('leaderboard: hour | both halves', '91.7 %'),
     ('learner: conditions.date', '2026-11-21'),
 ])
 def test_shapes(span, text): assert said(span) == text
