@@ -1,0 +1,46 @@
+"""Are equal operations equal seconds? `python -m bench.parts --data FOLDER` says how long each
+recipe of chapter 9's comparisons trains, as a multiple of the recipe that it is compared with.
+
+On a part of the pictures, with all cores; the recipes take turns. Writes
+results/benchmarks/parts.json."""
+import argparse
+import random
+from statistics import median
+
+from bench.common import conditions, write
+from bench.steps import precision
+from experiments import EXPERIMENTS
+from experiments.measure import part_of
+from sotatrain.experiment import train
+
+
+def measure(experiment, data, rounds):
+    recipes = EXPERIMENTS[experiment]
+    order, seconds = random.Random(0), {recipe.name: [] for recipe in recipes}
+    for _ in range(rounds):
+        for recipe in order.sample(recipes, len(recipes)):
+            run = train(recipe, data=data, progress=False)
+            seconds[recipe.name].append(run.train_seconds)
+            print(experiment, recipe.name, f'{run.train_seconds:.1f} s', flush=True)
+    first = seconds[recipes[0].name]
+    ratios = {name: [s / f for s, f in zip(own, first)] for name, own in seconds.items()}
+    return [dict(experiment=experiment, name=name, ratio=median(ratios[name]),
+                 low=min(ratios[name]), high=max(ratios[name]), seconds=own)
+            for name, own in seconds.items()]
+
+
+def main():
+    parser = argparse.ArgumentParser(description='Seconds of recipes of equal operations.')
+    parser.add_argument('--data', default='imagenette')
+    parser.add_argument('--per-class', type=int, default=120, help='training pictures')
+    parser.add_argument('--rounds', type=int, default=2)
+    parser.add_argument('--results', default='parts', help='file in results/benchmarks')
+    args = parser.parse_args()
+    about = conditions('cpu', precision('cpu'), per_class=args.per_class, rounds=args.rounds)
+    data, rows = part_of(args.data, args.per_class), []
+    for experiment in ('sota-64', 'sota-plain'):
+        rows += measure(experiment, data, args.rounds)
+        write(args.results, about, rows)
+
+
+if __name__ == '__main__': main()
