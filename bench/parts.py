@@ -1,10 +1,12 @@
 """Are equal operations equal seconds? `python -m bench.parts --data FOLDER` says how long each
-recipe of chapter 9's comparisons trains, as a multiple of the recipe that it is compared with.
+recipe of chapter 9's comparisons trains, as a multiple of the recipe that it is compared with;
+and how long the whole one does in float32.
 
 On a part of the pictures, with all cores; the recipes take turns. Writes
 results/benchmarks/parts.json."""
 import argparse
 import random
+from dataclasses import replace
 from statistics import median
 
 from bench.common import conditions, write
@@ -13,18 +15,22 @@ from experiments import EXPERIMENTS
 from experiments.measure import part_of
 from sotatrain.experiment import train
 
+GROUPS = {name: EXPERIMENTS[name] for name in ('sota-64', 'sota-plain')}
+GROUPS['precision'] = [
+    replace(GROUPS['sota-64'][0], name=name, bf16=name == 'bf16') for name in ('bf16', 'fp32')]
 
-def measure(experiment, data, rounds):
-    recipes = EXPERIMENTS[experiment]
+
+def measure(group, data, rounds):
+    recipes = GROUPS[group]
     order, seconds = random.Random(0), {recipe.name: [] for recipe in recipes}
     for _ in range(rounds):
         for recipe in order.sample(recipes, len(recipes)):
             run = train(recipe, data=data, progress=False)
             seconds[recipe.name].append(run.train_seconds)
-            print(experiment, recipe.name, f'{run.train_seconds:.1f} s', flush=True)
+            print(group, recipe.name, f'{run.train_seconds:.1f} s', flush=True)
     first = seconds[recipes[0].name]
     ratios = {name: [s / f for s, f in zip(own, first)] for name, own in seconds.items()}
-    return [dict(experiment=experiment, name=name, ratio=median(ratios[name]),
+    return [dict(group=group, name=name, ratio=median(ratios[name]),
                  low=min(ratios[name]), high=max(ratios[name]), seconds=own)
             for name, own in seconds.items()]
 
@@ -38,8 +44,8 @@ def main():
     args = parser.parse_args()
     about = conditions('cpu', precision('cpu'), per_class=args.per_class, rounds=args.rounds)
     data, rows = part_of(args.data, args.per_class), []
-    for experiment in ('sota-64', 'sota-plain'):
-        rows += measure(experiment, data, args.rounds)
+    for group in GROUPS:
+        rows += measure(group, data, args.rounds)
         write(args.results, about, rows)
 
 

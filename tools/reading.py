@@ -15,4 +15,9 @@ def minutes(notebook):
     "Of the prose of a notebook file: at least one."
     cells = nbformat.read(notebook, 4).cells
     prose = (UNSEEN.sub('', cell.source) for cell in cells if cell.cell_type == 'markdown')
-    return max(1, round(sum(len(text.split()) for text in prose) / PACE))
+    return max(1, round(sum(map(words, prose)) / PACE))
+
+
+def words(text):
+    "Without marks that stand alone, such as the frame of a table."
+    return sum(any(map(str.isalnum, word)) for word in text.split())

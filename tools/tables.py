@@ -104,6 +104,9 @@ ROWS = [  # technique, chapter, experiment, reference, recipe
     *[(part, '09_sota', 'sota-64', 'all', f'with {part}') for part in (
         'an average of weights', 'alternating flips', 'stronger augmentation',
         'quick batch norm')],
+    *[(part, '09_sota', 'sota-64', 'all', f'with {recipe}') for part, recipe in (
+        ('SGD instead of Muon', 'SGD'),
+        ('weight decay of batch norm and biases, too', 'decay of everything'))],
     *[(part, '09_sota', 'sota-plain', 'plain', recipe) for part, recipe in (
         ('Muon', 'Muon'), ('growing sizes', 'growing sizes'),
         ('a whitening stem', 'a whitening stem'),

@@ -211,8 +211,8 @@ def test_a_run_has_a_plain_name_and_an_epoch_a_line(name):
 
 # --- the time to read
 
-def test_words_are_counted_without_code_comments_and_solutions(tmp_path):
-    prose = 'word <!-- table: parts -->' * 1000
+def test_words_are_counted_without_code_comments_frames_and_solutions(tmp_path):
+    prose = '| word | --- <!-- table: parts -->' * 1000
     solution = f'<details>{"word " * 5000}</details>'
     nb = nbformat.v4.new_notebook(cells=[
         nbformat.v4.new_markdown_cell(prose.replace('-->', '--> ')),
