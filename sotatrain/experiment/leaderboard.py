@@ -26,7 +26,7 @@ def _line(name, runs):
     return [name, _accuracy(runs), str(len(runs)), str(len(runs[0].epochs)),
             _seconds(alone, len(runs)), f'{statistics.fmean(run.tflop for run in runs):.0f}',
             _range([run.conditions.get('gflops') for run in alone]),
-            _same(runs, 'device'), _same(runs, 'commit')]
+            _same(alone + runs, 'device'), _same(alone + runs, 'commit')]
 
 
 def _accuracy(runs):
