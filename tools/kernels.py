@@ -6,13 +6,14 @@ some are called as Python's own)."""
 import sys
 from pathlib import Path
 from queue import Empty
+from tempfile import TemporaryDirectory
 
 import papermill
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from traitlets.config import Config
 
-__all__ = ['KERNELS', 'Channel', 'Client', 'execute']
+__all__ = ['Channel', 'Client', 'execute', 'kernels']
 
 
 class Channel(AsyncZMQSocketChannel):
@@ -32,8 +33,15 @@ class Client(AsyncKernelClient):
     shell_channel_class = Channel
 
 
-# Without encryption, kernels warn that others may listen.
-KERNELS = Config(KernelManager=dict(transport_encryption='required', client_factory=Client))
+def kernels(folder) -> Config:
+    """Kernels whose sockets are files in a folder of their own.
+
+    Ports are chosen first and taken later: of two kernels that start at the same moment, one
+    may find that the other has its port, and die."""
+    return Config(KernelManager=dict(
+        transport='ipc', ip=str(Path(folder)/'kernel'), client_factory=Client))
+
+
 # At a chapter's end its kernel is interrupted, and some say so, as an error.
 SILENTLY = '--log-level=CRITICAL'
 
@@ -43,10 +51,10 @@ def execute(source, target, parameters):
 
     `target` is written once, at the end: after each cell, as is papermill's habit, takes
     seconds, and an interruption would leave half a chapter where a whole one was."""
-    papermill.execute_notebook(
+    with TemporaryDirectory() as sockets: papermill.execute_notebook(
         str(source), str(target), parameters, cwd=str(Path(source).resolve().parent),
-        progress_bar=False, kernel_name='python3', config=KERNELS, extra_arguments=[SILENTLY],
-        request_save_on_cell_execute=False)
+        progress_bar=False, kernel_name='python3', config=kernels(sockets),
+        extra_arguments=[SILENTLY], request_save_on_cell_execute=False)
 
 
 if __name__ == '__main__':

@@ -8,10 +8,11 @@ import zmq.asyncio
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.session import Session
 from nbclient import NotebookClient
+from nbformat import read
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
 from tools import rehearsal
-from tools.kernels import KERNELS, Channel, Client
+from tools.kernels import Channel, Client, execute, kernels
 
 
 def heard(channel_class):
@@ -40,10 +41,24 @@ def test_jupyter_alone_would_wait_for_ever():
     assert not heard(AsyncZMQSocketChannel)
 
 
-def test_a_chapter_is_executed_by_this_client():
-    client = NotebookClient(new_notebook(), config=KERNELS)
+def test_a_chapter_is_executed_by_this_client(tmp_path):
+    client = NotebookClient(new_notebook(), config=kernels(tmp_path))
     client.create_kernel_manager()
     assert isinstance(client.km.client(), Client)
+
+
+def test_no_two_kernels_can_want_the_same_port(tmp_path):
+    asks = ("from pathlib import Path\nfrom ipykernel.kernelapp import IPKernelApp\n"
+            "app = IPKernelApp.instance()\nPath(app.ip).parent, app.transport")
+    spec = dict(name='python3', display_name='python3', language='python')
+    notebook = new_notebook(cells=[new_code_cell(asks)], metadata=dict(kernelspec=spec))
+    (tmp_path/'in.ipynb').write_text(writes(notebook))
+    said = []
+    for out in ('one.ipynb', 'two.ipynb'):
+        execute(tmp_path/'in.ipynb', tmp_path/out, {})
+        [output] = read(tmp_path/out, 4).cells[0].outputs
+        said.append(output.data['text/plain'])
+    assert said[0] != said[1] and all("'ipc'" in text for text in said)
 
 
 def test_the_rehearsal_executes_a_chapter_in_a_folder_of_its_own(tmp_path):
