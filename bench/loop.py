@@ -5,7 +5,6 @@ Chapter 9's network, trained on batches that are there already, with several opt
 take turns. The passes are timed within each step, so that a slow moment of a shared machine
 slows both parts of the share. Writes results/benchmarks/loop.json."""
 import argparse
-import random
 from functools import partial
 from statistics import median
 from time import perf_counter
@@ -14,7 +13,7 @@ import torch
 from fastai.vision.all import Adam, Callback
 
 from bench.common import RESULTS, conditions, write
-from bench.steps import precision, ready_batches
+from bench.steps import in_turns, precision, ready_batches
 from sotatrain.learner import make_learner, plain_net
 from sotatrain.sota import fast_adamw, fast_sgd, muon
 
@@ -57,11 +56,9 @@ def measure(size, args):
     learners = {
         name: make_learner(dls, NET, seed=0, metrics=[], opt_func=opt, cbs=[Begin(), End()])
         for name, opt in OPTIMIZERS.items()}
-    for learn in learners.values(): step(learn)  # warms up
-    order, found = random.Random(0), {name: [] for name in learners}
-    for _ in range(args.rounds):
-        for name in order.sample([*learners], len(learners)):
-            found[name].append(step(learners[name]))
+    ways = {name: partial(step, learn) for name, learn in learners.items()}
+    in_turns(ways, 1)  # warms up
+    found = in_turns(ways, args.rounds)
     return [row(size, name, *zip(*steps)) for name, steps in found.items()]
 
 

@@ -5,12 +5,11 @@ and how long the whole one does in float32.
 On a part of the pictures, with all cores; the recipes take turns. Writes
 results/benchmarks/parts.json."""
 import argparse
-import random
 from dataclasses import replace
-from statistics import median
+from functools import partial
 
 from bench.common import conditions, write
-from bench.steps import precision
+from bench.steps import compared, precision, row_text
 from experiments import EXPERIMENTS
 from experiments.measure import part_of
 from sotatrain.experiment import train
@@ -20,19 +19,12 @@ GROUPS['precision'] = [
     replace(GROUPS['sota-64'][0], name=name, bf16=name == 'bf16') for name in ('bf16', 'fp32')]
 
 
+def seconds(recipe, data): return train(recipe, data=data, progress=False).train_seconds
+
+
 def measure(group, data, rounds):
-    recipes = GROUPS[group]
-    order, seconds = random.Random(0), {recipe.name: [] for recipe in recipes}
-    for _ in range(rounds):
-        for recipe in order.sample(recipes, len(recipes)):
-            run = train(recipe, data=data, progress=False)
-            seconds[recipe.name].append(run.train_seconds)
-            print(group, recipe.name, f'{run.train_seconds:.1f} s', flush=True)
-    first = seconds[recipes[0].name]
-    ratios = {name: [s / f for s, f in zip(own, first)] for name, own in seconds.items()}
-    return [dict(group=group, name=name, ratio=median(ratios[name]),
-                 low=min(ratios[name]), high=max(ratios[name]), seconds=own)
-            for name, own in seconds.items()]
+    ways = {recipe.name: partial(seconds, recipe, data) for recipe in GROUPS[group]}
+    return [dict(group=group, **row) for row in compared(ways, rounds, warm=False)]
 
 
 def main():
@@ -45,7 +37,8 @@ def main():
     about = conditions('cpu', precision('cpu'), per_class=args.per_class, rounds=args.rounds)
     data, rows = part_of(args.data, args.per_class), []
     for group in GROUPS:
-        rows += measure(group, data, args.rounds)
+        rows += (new := measure(group, data, args.rounds))
+        print(group, *map(row_text, new), sep='\n', flush=True)
         write(args.results, about, rows)
 
 

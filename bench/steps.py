@@ -18,18 +18,23 @@ def timed(function):
     return perf_counter() - start, result
 
 
-def compared(ways, rounds):
+def in_turns(ways, rounds):
+    """What each way says, round by round. The order is another one in each round, so that the
+    noise of a shared machine hits all alike."""
+    order, found = random.Random(0), {name: [] for name in ways}
+    for _ in range(rounds):
+        for name in order.sample([*ways], len(ways)): found[name].append(ways[name]())
+    return found
+
+
+def compared(ways, rounds, warm=True):
     """A row for each way: what it takes, and its ratio to the first way in the same round.
 
-    `ways` are functions that measure themselves. They take turns, in an order that is another
-    one in each round, so that the noise of a shared machine hits all alike."""
-    for measure in ways.values(): measure()  # warms up
-    names = list(ways)
-    order = random.Random(0)
-    seconds = {name: [] for name in names}
-    for _ in range(rounds):
-        for name in order.sample(names, len(names)): seconds[name].append(ways[name]())
-    return [_row(name, seconds[name], seconds[names[0]]) for name in names]
+    `ways` are functions that measure themselves; `warm`: once more than counts."""
+    if warm: in_turns(ways, 1)
+    seconds = in_turns(ways, rounds)
+    first = next(iter(ways))
+    return [_row(name, seconds[name], seconds[first]) for name in ways]
 
 def _row(name, seconds, reference):
     ratios = sorted(s / r for s, r in zip(seconds, reference))
