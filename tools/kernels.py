@@ -6,14 +6,13 @@ some are called as Python's own)."""
 import sys
 from pathlib import Path
 from queue import Empty
-from tempfile import TemporaryDirectory
 
 import papermill
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from traitlets.config import Config
 
-__all__ = ['Channel', 'Client', 'execute', 'kernels']
+__all__ = ['KERNELS', 'Channel', 'Client', 'execute']
 
 
 class Channel(AsyncZMQSocketChannel):
@@ -32,29 +31,36 @@ class Channel(AsyncZMQSocketChannel):
 class Client(AsyncKernelClient):
     shell_channel_class = Channel
 
+    def start_channels(self):
+        """Without the heartbeat: whether a kernel lives, its process says.
 
-def kernels(folder) -> Config:
-    """Kernels whose sockets are files in a folder of their own.
-
-    Ports are chosen first and taken later: of two kernels that start at the same moment, one
-    may find that the other has its port, and die."""
-    return Config(KernelManager=dict(
-        transport='ipc', ip=str(Path(folder)/'kernel'), client_factory=Client))
+        Its thread opens a new socket whenever a kernel is silent. Where that happens just as
+        the kernel's context ends, the context waits for ever for this socket to close."""
+        super().start_channels(hb=False)
 
 
+# Without encryption, kernels warn that others may listen.
+KERNELS = Config(KernelManager=dict(transport_encryption='required', client_factory=Client))
 # At a chapter's end its kernel is interrupted, and some say so, as an error.
 SILENTLY = '--log-level=CRITICAL'
+DIED_AT_ONCE = 'Kernel died before replying to kernel_info'
 
 
-def execute(source, target, parameters):
+def execute(source, target, parameters, attempts=3):
     """Run a notebook with papermill, in a kernel that starts in the notebook's own folder.
 
     `target` is written once, at the end: after each cell, as is papermill's habit, takes
-    seconds, and an interruption would leave half a chapter where a whole one was."""
-    with TemporaryDirectory() as sockets: papermill.execute_notebook(
-        str(source), str(target), parameters, cwd=str(Path(source).resolve().parent),
-        progress_bar=False, kernel_name='python3', config=kernels(sockets),
-        extra_arguments=[SILENTLY], request_save_on_cell_execute=False)
+    seconds, and an interruption would leave half a chapter where a whole one was.
+
+    A kernel that dies before it has said a word is started again, with new ports: they are
+    chosen first and taken later, and another kernel may have had the same idea in between."""
+    for attempts_left in reversed(range(attempts)):
+        try: return papermill.execute_notebook(
+            str(source), str(target), parameters, cwd=str(Path(source).resolve().parent),
+            progress_bar=False, kernel_name='python3', config=KERNELS,
+            extra_arguments=[SILENTLY], request_save_on_cell_execute=False)
+        except RuntimeError as error:
+            if str(error) != DIED_AT_ONCE or not attempts_left: raise
 
 
 if __name__ == '__main__':

@@ -1,11 +1,18 @@
 """A Chromium that tests talk to: any width, light or dark, and what went wrong on a page."""
 import json
 import os
+import select
 import shutil
 import subprocess
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+
+# It looks for updates otherwise, and each attempt fails where there is no way out.
+OFFLINE = '--disable-background-networking --disable-component-update --disable-sync'
+
+# Seconds: a page whose process has died says nothing, for ever.
+PATIENCE = 120
 
 # What a page has asked of other machines
 FETCHED = """performance.getEntriesByType('resource').map(entry => entry.name)
@@ -16,7 +23,7 @@ class Browser:
     "Chromium over two pipes, in its DevTools protocol: messages of JSON that end with a zero."
     def __init__(self, profile):
         ours, theirs = os.pipe(), os.pipe()
-        command = (f'exec {BROWSER} --headless --no-sandbox --disable-gpu '
+        command = (f'exec {BROWSER} --headless --no-sandbox --disable-gpu {OFFLINE} '
                    f'--remote-debugging-pipe --user-data-dir="$PROFILE" '
                    f'3<&{ours[0]} 4>&{theirs[1]}')
         self.process = subprocess.Popen(
@@ -45,6 +52,9 @@ class Browser:
 
     def _next(self):
         while b'\0' not in self.rest:
+            if not select.select([self.reader], [], [], PATIENCE)[0]:
+                self.process.kill()  # later tests need not wait, too
+                raise RuntimeError(f'the browser has said nothing for {PATIENCE} s')
             new = os.read(self.reader.fileno(), 1 << 20)
             if not new: raise RuntimeError('the browser has ended')
             self.rest += new

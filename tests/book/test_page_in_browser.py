@@ -7,7 +7,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from sotatrain.questionnaire import questions
-from tests.book.browser import FETCHED
+from tests.book import browser as browsers
+from tests.book.browser import FETCHED, Browser
 from tests.notebook import NBS
 from tools import course, pages
 
@@ -85,3 +86,13 @@ def test_one_can_walk_through_the_book(book):
         chapter = pages.describe(path.stem, nbformat.read(path, 4), True)
         assert f'href="{path.stem}.html"' in contents
         assert chapter.idea in html.unescape(contents)
+
+
+@pytest.mark.skipif(not browsers.BROWSER, reason='there is no Chromium here')
+def test_a_browser_that_says_nothing_is_given_up(tmp_path, monkeypatch):
+    own = Browser(tmp_path)
+    monkeypatch.setattr(browsers, 'PATIENCE', .5)
+    with pytest.raises(RuntimeError, match='said nothing for 0.5 s'):
+        own.ask('new Promise(() => 0)')
+    with pytest.raises((RuntimeError, BrokenPipeError)): own.ask('1')
+    own.close()
