@@ -43,7 +43,8 @@ class Client(AsyncKernelClient):
 KERNELS = Config(KernelManager=dict(transport_encryption='required', client_factory=Client))
 # At a chapter's end its kernel is interrupted, and some say so, as an error.
 SILENTLY = '--log-level=CRITICAL'
-DIED_AT_ONCE = 'Kernel died before replying to kernel_info'
+# How Jupyter begins to say that a kernel has not said a word
+SILENT = 'Kernel died before replying', "Kernel didn't respond"
 
 
 def execute(source, target, parameters, attempts=3):
@@ -52,15 +53,16 @@ def execute(source, target, parameters, attempts=3):
     `target` is written once, at the end: after each cell, as is papermill's habit, takes
     seconds, and an interruption would leave half a chapter where a whole one was.
 
-    A kernel that dies before it has said a word is started again, with new ports: they are
-    chosen first and taken later, and another kernel may have had the same idea in between."""
+    A kernel that never says a word is started again, with new ports: they are chosen first and
+    taken later, and another kernel may have had the same idea in between. It does not always
+    die of that; then Jupyter waits for a minute."""
     for attempts_left in reversed(range(attempts)):
         try: return papermill.execute_notebook(
             str(source), str(target), parameters, cwd=str(Path(source).resolve().parent),
             progress_bar=False, kernel_name='python3', config=KERNELS,
             extra_arguments=[SILENTLY], request_save_on_cell_execute=False)
         except RuntimeError as error:
-            if str(error) != DIED_AT_ONCE or not attempts_left: raise
+            if not (attempts_left and str(error).startswith(SILENT)): raise
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 
+import papermill
 import pytest
 import zmq
 import zmq.asyncio
@@ -15,7 +16,7 @@ from nbformat import read
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
 from tools import rehearsal
-from tools.kernels import DIED_AT_ONCE, KERNELS, Channel, Client, execute
+from tools.kernels import KERNELS, Channel, Client, execute
 
 
 def notebook(folder, *code):
@@ -102,9 +103,21 @@ def test_a_kernel_that_dies_before_its_first_word_is_started_again(
     assert output.data['text/plain'] == '42' and starts(tmp_path) == 3
 
 
+@pytest.mark.parametrize('said,times', [
+    ("Kernel didn't respond in 60 seconds", 3), ('anything else', 1)])
+def test_so_is_one_that_is_silent_and_no_other(said, times, tmp_path, monkeypatch):
+    tries = []
+    def silent(*args, **kwargs):
+        tries.append(args)
+        raise RuntimeError(said)
+    monkeypatch.setattr(papermill, 'execute_notebook', silent)
+    with pytest.raises(RuntimeError, match=said): execute('a', 'b', {})
+    assert len(tries) == times
+
+
 def test_not_for_ever(failing, tmp_path, monkeypatch):
     monkeypatch.setenv('FAILURES', '9')
-    with pytest.raises(RuntimeError, match=DIED_AT_ONCE):
+    with pytest.raises(RuntimeError, match='Kernel died before'):
         execute(failing, tmp_path/'out.ipynb', {})
     assert starts(tmp_path) == 3
 
