@@ -44,7 +44,7 @@ KERNELS = Config(KernelManager=dict(transport_encryption='required', client_fact
 # At a chapter's end its kernel is interrupted, and some say so, as an error.
 SILENTLY = '--log-level=CRITICAL'
 # How Jupyter begins to say that a kernel has not said a word
-SILENT = 'Kernel died before replying', "Kernel didn't respond"
+NO_WORD = 'Kernel died before replying', "Kernel didn't respond"
 
 
 def execute(source, target, parameters, attempts=3):
@@ -62,7 +62,7 @@ def execute(source, target, parameters, attempts=3):
             progress_bar=False, kernel_name='python3', config=KERNELS,
             extra_arguments=[SILENTLY], request_save_on_cell_execute=False)
         except RuntimeError as error:
-            if not (attempts_left and str(error).startswith(SILENT)): raise
+            if not (attempts_left and str(error).startswith(NO_WORD)): raise
 
 
 if __name__ == '__main__':

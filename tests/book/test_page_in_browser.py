@@ -88,9 +88,8 @@ def test_one_can_walk_through_the_book(book):
         assert chapter.idea in html.unescape(contents)
 
 
-@pytest.mark.skipif(not browsers.BROWSER, reason='there is no Chromium here')
-def test_a_browser_that_says_nothing_is_given_up(tmp_path, monkeypatch):
-    own = Browser(tmp_path)
+def test_a_browser_that_says_nothing_is_given_up(browser, tmp_path, monkeypatch):
+    own = Browser(tmp_path)  # not the one of all other tests
     monkeypatch.setattr(browsers, 'PATIENCE', .5)
     with pytest.raises(RuntimeError, match='said nothing for 0.5 s'):
         own.ask('new Promise(() => 0)')
